@@ -1,0 +1,40 @@
+/* Where undo and redo lead, tags, and how much of the past is kept.
+ *
+ * History is linear and only grows: undoing 12 makes 13 with the content of 11. Nothing besides the manifests
+ * says where one is: each holds the position (the change whose content it has) and the way forward for redo.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/attr.h"
+#include "base/str.h"
+#include "env/generation.h"
+
+struct arena;
+struct env;
+struct err;
+
+/* The generation whose content `steps` undos (redos) lead to; ERR_ENVIRONMENT when there is nothing to undo
+ * (redo). For a plain environment the error says that it keeps no history. */
+MUST_USE bool history_undo_target(struct env *env, unsigned steps, uint32_t *out, struct err *e);
+MUST_USE bool history_redo_target(struct env *env, unsigned steps, uint32_t *out, struct err *e);
+/* Fills position, restores and redo of a manifest that makes `target` current again by `kind`. */
+MUST_USE bool history_place(struct env *env, uint32_t target, enum generation_kind kind, struct arena *a,
+                            struct generation *g, struct err *e);
+
+/* "12", a tag, or "@-2" (two changes before the current one). */
+MUST_USE bool history_find(struct env *env, struct str text, uint32_t *out, struct err *e);
+
+/* Tags keep a generation from being forgotten. An empty list of tags is fine. */
+struct history_tag {
+    struct str name;
+    uint32_t seq;
+};
+MUST_USE bool history_tag_set(struct env *env, struct str name, uint32_t seq, struct err *e); /* seq 0 removes */
+MUST_USE bool history_tags(struct env *env, struct arena *a, struct history_tag **out, size_t *n, struct err *e);
+
+/* Forgets manifests beyond `max_snapshots` changes (tagged ones and what undo needs next stay) and removes trees
+ * beyond the `hot` newest; the current one always stays. 0 means the default: 10 and 3. */
+MUST_USE bool history_prune(struct env *env, unsigned max_snapshots, unsigned hot, struct err *e);

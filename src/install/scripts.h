@@ -1,0 +1,26 @@
+/* Programs in bin/: made from entry points, or taken from a wheel's .data/scripts with their first line rewritten.
+ *
+ * A first line that the kernel would not take (longer than 127 bytes, or spaces in the path) becomes a /bin/sh
+ * trampoline that Python reads as a string. Names that would leave bin/ are refused, names that would replace the
+ * interpreter or the activation scripts are left out with a warning.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/str.h"
+
+struct err;
+
+enum script_name { SCRIPT_GOOD, SCRIPT_RESERVED, SCRIPT_ESCAPES };
+
+/* SCRIPT_ESCAPES: empty, ".", "..", a separator or a control character in it. */
+MUST_USE enum script_name script_name_check(struct str name);
+
+/* "#!/path/python\n" or the trampoline; interpreter is absolute, any bytes but NUL. */
+bool script_shebang(struct str interpreter, struct buf *out);
+/* The program for an entry point "module:attr.attr"; ERR_PACKAGE when object is not of that form. */
+MUST_USE bool script_entry_point(struct str interpreter, struct str object, struct buf *out, struct err *e);
+/* Whether the first line is exactly #!python or #!pythonw (anything may follow a space), and what follows it. */
+MUST_USE bool script_wants_python(struct str content, struct str *rest);
