@@ -95,7 +95,7 @@ MUST_USE struct toml_place toml_value_place(const struct toml_doc *d, const stru
 bool toml_error(const struct toml_doc *d, const struct toml_node *at, struct err *e, const char *fmt, ...)
     PRINTF(4, 5);
 
-/* A dotted key in TOML's own spelling (`a."b c".d`) into at most max parts, decoded in the arena. ERR_CONFIG when it is not one or
- * has more parts. */
+/* A dotted key in TOML's own spelling (`a."b c".d`) into at most max parts, decoded in the arena. ERR_CONFIG when it
+ * is not one or has more parts. */
 MUST_USE bool toml_path_parse(struct str path, struct arena *a, struct str *part, size_t max, size_t *n,
                               struct err *e);
