@@ -486,9 +486,9 @@ struct str url_redacted(struct arena *a, struct str text)
     struct url u = { 0 };
     struct out o = out_open(a, 6 * text.n + 16);
 
-    if (parse_fault(text, &u)) {
-        size_t at = str_rfind(text, '@');
+    size_t at = str_rfind(text, '@');
 
+    if (parse_fault(text, &u) || (!u.host.p && at < text.n)) {
         if (at < text.n)
             put(&o, STR("****"));
         put_escaped(&o, str_sub(text, at < text.n ? at : 0, text.n));
