@@ -77,8 +77,13 @@ MUST_USE bool version_has_local(const struct version *v);
 
 /* Takes v apart; `room` holds the release numbers of an exact version and must live as long as *out. */
 void version_split(const struct version *v, uint64_t room[VERSION_INLINE], struct version_parts *out);
-/* The reverse: the version of these parts, its text the normalised form; everything is copied into the arena. */
+/* The reverse: the version of these parts, which are copied into the arena. Its text is left empty; version_format()
+ * writes it where it is wanted. Numbers may be up to UINT64_MAX here, so that a bound above all real ones exists. */
 void version_make(const struct version_parts *parts, struct arena *a, struct version *out);
+
+/* The version of the release numbers alone: 3.13.0 for 3.13.0rc1. Text as before. One with an epoch or with numbers
+ * too large for the key is left as it is: the interpreters' versions that this is for have neither. */
+void version_final(const struct version *v, struct version *out);
 
 /* Normalised text: "1!1.0rc1.post2.dev3+local.4", trailing zeros kept; a copy in the arena, NUL behind it. */
 MUST_USE struct str version_format(const struct version *v, struct arena *a);
