@@ -51,6 +51,7 @@ struct store_file {
     struct str path;
     uint64_t size;
     const unsigned char *sha256;
+    uint64_t fast; /* hash_fast() of the content, for sampling */
     enum store_place place;
     bool executable;
 };
@@ -95,8 +96,8 @@ MUST_USE uint32_t store_file_find(const struct store_entry *entry, struct str pa
 #define STORE_TREE_PATH (9 + 3 + HASH_HEX256 + 1)
 void store_tree_path(const char *hex, char out[STORE_TREE_PATH]);
 
-/* Cheap check before reuse: sizes of up to 16 files, digests of up to 2 small ones, spread by the entry's own
- * hash. False with ERR_CACHE, naming the file, when the tree is not what was stored. */
+/* Cheap check before reuse: sizes of up to 8 files and the content of one small one, other files each time. False
+ * with ERR_CACHE, naming the file, when the tree is not what was stored. */
 MUST_USE bool store_sample(const struct store *s, const struct store_entry *entry, struct err *e);
 /* Every file: present, size, digest, and nothing besides but __pycache__. ERR_CACHE names the first wrong one. */
 MUST_USE bool store_verify(const struct store *s, const struct store_entry *entry, struct err *e);
@@ -114,6 +115,7 @@ struct store_draft_file {
     struct str path;
     uint64_t size;
     unsigned char sha256[HASH_SHA256];
+    uint64_t fast;
     enum store_place place;
     bool executable;
 };
