@@ -15,6 +15,8 @@ struct str {
 };
 
 #define STR(literal) ((struct str){ "" literal, sizeof(literal) - 1 })
+/* The same where C wants a constant: static tables. */
+#define STR_INIT(literal) { "" literal, sizeof(literal) - 1 }
 #define STR_FMT "%.*s"
 #define STR_ARG(s) (int)(s).n, (s).n ? (s).p : ""
 
