@@ -1,13 +1,14 @@
 #include "base/buf.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/mem.h"
 
 void buf_init(struct buf *b, size_t limit)
 {
-    *b = (struct buf){ .limit = limit };
+    *b = (struct buf){ .limit = MIN(limit, SIZE_MAX - 1) }; /* the NUL needs its place */
 }
 
 void buf_clear(struct buf *b)

@@ -85,8 +85,11 @@ bool clock_parse(struct str s, int64_t *out)
         return false;
     tm.tm_year = year - 1900;
     tm.tm_mon -= 1;
-    int month = tm.tm_mon;
+    struct tm day = tm;
 
+    (void)timegm(&day);
+    if (day.tm_mon != tm.tm_mon) /* 31 April */
+        return false;
     if (s.n && (s.p[0] == 'T' || s.p[0] == 't' || s.p[0] == ' ')) {
         s = str_sub(s, 1, s.n);
         if (!time_of_day(&s, &tm) || !zone(s, &offset))
@@ -94,12 +97,6 @@ bool clock_parse(struct str s, int64_t *out)
     } else if (s.n) {
         return false;
     }
-    time_t t = timegm(&tm);
-
-    if (tm.tm_mon != month && tm.tm_sec != 0) /* 31 April; a leap second may roll over */
-        return false;
-    if (tm.tm_mon != month)
-        return false;
-    *out = t - offset;
+    *out = timegm(&tm) - offset; /* a leap second becomes the second after it */
     return true;
 }

@@ -4,38 +4,49 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void __attribute__((format(printf, 2, 0))) add_frame(struct err *e, const char *fmt, va_list ap)
+#define REASON_MAX 128 /* room kept behind the root for what the system says */
+
+/* A frame is one line, whatever the data in it; only a resolution's lines belong together. */
+static void append(struct err *e, const char *frame)
 {
-    char frame[sizeof e->text];
-    int n = vsnprintf(frame, sizeof frame, fmt, ap);
+    size_t len = strlen(frame), need = len + (e->n ? 1 : 0);
 
-    if (n < 0)
-        return;
-    size_t len = MIN((size_t)n, sizeof frame - 1);
-    size_t need = len + (e->n ? 1 : 0);
-
-    if (e->n && e->n + need >= sizeof e->text)
+    if (e->n + need >= sizeof e->text)
         return;
     if (e->n)
         e->text[e->n++] = '\n';
-    for (size_t i = 0; i < len; i++) /* a frame is one line, whatever the data in it */
+    for (size_t i = 0; i < len; i++)
         e->text[e->n + i] = frame[i] == '\n' && e->kind != ERR_RESOLUTION ? ' ' : frame[i];
     e->n += (unsigned)len;
     e->text[e->n] = '\0';
 }
 
-static void start(struct err *e, enum err_kind kind, int sys)
+static void __attribute__((format(printf, 2, 0))) add_frame(struct err *e, const char *fmt, va_list ap)
 {
+    char frame[sizeof e->text];
+
+    if (vsnprintf(frame, sizeof frame, fmt, ap) >= 0)
+        append(e, frame);
+}
+
+/* The arguments may point into the error that is replaced: they are read first. */
+static void __attribute__((format(printf, 4, 0))) set_root(struct err *e, enum err_kind kind, int sys, const char *fmt,
+                                                           va_list ap)
+{
+    char frame[sizeof e->text];
+    int n = vsnprintf(frame, sizeof frame - (sys ? REASON_MAX : 0), fmt, ap);
+
     *e = (struct err){ .kind = kind, .sys = sys };
+    if (n >= 0)
+        append(e, frame);
 }
 
 bool err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
 {
     va_list ap;
 
-    start(e, kind, 0);
     va_start(ap, fmt);
-    add_frame(e, fmt, ap);
+    set_root(e, kind, 0, fmt, ap);
     va_end(ap);
     return false;
 }
@@ -46,9 +57,8 @@ bool err_sys(struct err *e, const char *fmt, ...)
     const char *why = strerrordesc_np(sys);
     va_list ap;
 
-    start(e, ERR_IO, sys);
     va_start(ap, fmt);
-    add_frame(e, fmt, ap);
+    set_root(e, ERR_IO, sys, fmt, ap);
     va_end(ap);
     size_t room = sizeof e->text - e->n;
     int n = snprintf(e->text + e->n, room, ": %s", why ? why : "unknown error");
@@ -81,11 +91,13 @@ bool err_as(struct err *e, enum err_kind kind, const char *fmt, ...)
 
 bool err_hint(struct err *e, const char *fmt, ...)
 {
+    char hint[sizeof e->hint]; /* the arguments may point into the old one */
     va_list ap;
 
     va_start(ap, fmt);
-    (void)vsnprintf(e->hint, sizeof e->hint, fmt, ap);
+    (void)vsnprintf(hint, sizeof hint, fmt, ap);
     va_end(ap);
+    memcpy(e->hint, hint, sizeof hint);
     return false;
 }
 
@@ -97,7 +109,7 @@ bool err_exit(struct err *e, int exit_code)
 
 void err_clear(struct err *e)
 {
-    start(e, ERR_NONE, 0);
+    *e = (struct err){ 0 };
 }
 
 const char *err_word(enum err_kind kind)

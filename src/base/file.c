@@ -50,8 +50,13 @@ bool file_replace(int dir, const char *name, struct str data, unsigned mode, enu
     char tmp[NAME_MAX + 1];
     AUTO_FD fd = -1;
 
-    if (!temp_name(name, tmp, e) || !fd_open(dir, tmp, O_WRONLY | O_CREAT | O_EXCL, mode, &fd, e))
-        return err_wrap(e, "replace %s", name);
+    do { /* a crashed process of the same number (containers) may have left the name behind */
+        if (!temp_name(name, tmp, e))
+            return false;
+        fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    } while (fd < 0 && errno == EEXIST);
+    if (fd < 0)
+        return err_sys(e, "replace %s: open %s", name, tmp);
     if (!fill_temp(fd, tmp, data, sync, e)) {
         (void)unlinkat(dir, tmp, 0); /* the write's error is the one to report */
         return err_wrap(e, "replace %s", name);
@@ -63,46 +68,55 @@ bool file_replace_link(int dir, const char *name, const char *target, enum file_
 {
     char tmp[NAME_MAX + 1];
 
-    if (!temp_name(name, tmp, e))
-        return false;
-    if (symlinkat(target, dir, tmp) < 0)
+    int rc;
+
+    do {
+        if (!temp_name(name, tmp, e))
+            return false;
+        rc = symlinkat(target, dir, tmp);
+    } while (rc < 0 && errno == EEXIST);
+    if (rc < 0)
         return err_sys(e, "link %s to %s", tmp, target);
     return publish(dir, tmp, name, sync, e);
 }
 
+/* The parents of path, from the top. A loop: the depth of a path may come from an archive. */
+static bool make_parents(int dir, char *path, struct err *e)
+{
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdirat(dir, path, 0777) < 0 && errno != EEXIST)
+            return err_sys(e, "make directory %s", path);
+        *slash = '/';
+    }
+    return true;
+}
+
 bool file_make_dirs(int dir, const char *path, unsigned mode, struct err *e)
 {
-    char part[PATH_MAX];
+    char own[PATH_MAX];
     size_t n = strlen(path);
+    struct stat st;
 
-    if (n >= sizeof part)
+    if (n >= sizeof own)
         return err_set(e, ERR_IO, "make directory: the path has %zu bytes, the limit is %d", n, PATH_MAX - 1);
     if (mkdirat(dir, path, mode) == 0)
         return true;
-    if (errno == EEXIST || errno == EISDIR || errno == EROFS) {
-        struct stat st;
-        int keep = errno;
-
-        if (fstatat(dir, path, &st, 0) == 0 && S_ISDIR(st.st_mode))
+    if (errno == ENOENT && n > 0) {
+        memcpy(own, path, n + 1);
+        while (n > 1 && own[n - 1] == '/')
+            own[--n] = '\0';
+        if (!make_parents(dir, own, e))
+            return false;
+        if (mkdirat(dir, path, mode) == 0)
             return true;
-        errno = keep == EROFS ? EROFS : ENOTDIR;
-        return err_sys(e, "make directory %s", path);
     }
-    if (errno != ENOENT)
+    if (errno != EEXIST)
         return err_sys(e, "make directory %s", path);
-    memcpy(part, path, n + 1);
-    while (n > 0 && part[n - 1] == '/')
-        part[--n] = '\0';
-    char *slash = strrchr(part, '/');
-
-    if (!slash || slash == part)
-        return err_sys(e, "make directory %s", path);
-    *slash = '\0';
-    if (!file_make_dirs(dir, part, 0777, e))
-        return false;
-    if (mkdirat(dir, path, mode) < 0 && errno != EEXIST)
-        return err_sys(e, "make directory %s", path);
-    return true;
+    if (fstatat(dir, path, &st, 0) == 0 && S_ISDIR(st.st_mode))
+        return true;
+    errno = ENOTDIR;
+    return err_sys(e, "make directory %s", path);
 }
 
 static bool remove_entry(int dir, const char *name, unsigned char type, unsigned depth, struct err *e);

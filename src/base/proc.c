@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/buf.h"
@@ -64,16 +65,19 @@ static bool drain(struct stream *st, const char *name, struct err *e)
     return true;
 }
 
-static bool collect(const struct proc_spec *s, struct stream st[2], struct err *e)
+static bool too_long(const struct proc_spec *s, struct err *e)
 {
-    uint64_t end = s->timeout_ms ? clock_ms() + s->timeout_ms : 0;
+    return err_set(e, ERR_IO, "%s ran for more than %g s", s->argv[0], s->timeout_ms / 1000.0);
+}
 
+static bool collect(const struct proc_spec *s, struct stream st[2], uint64_t end, struct err *e)
+{
     while (st[0].fd >= 0 || st[1].fd >= 0) {
         struct pollfd p[2] = { { st[0].fd, POLLIN, 0 }, { st[1].fd, POLLIN, 0 } };
         uint64_t now = clock_ms();
 
         if (end && now >= end)
-            return err_set(e, ERR_IO, "%s ran for more than %u s", s->argv[0], s->timeout_ms / 1000);
+            return too_long(s, e);
         int n = poll(p, 2, end ? (int)(end - now) : -1);
 
         if (n < 0 && errno != EINTR)
@@ -83,6 +87,23 @@ static bool collect(const struct proc_spec *s, struct stream st[2], struct err *
                 return false;
     }
     return true;
+}
+
+/* Both streams are at their end, which does not mean that the child is. */
+static bool await_end(const struct proc_spec *s, pid_t pid, uint64_t end, struct err *e)
+{
+    AUTO_FD fd = end ? pidfd_open(pid, 0) : -1;
+    struct pollfd p = { fd, POLLIN, 0 };
+
+    for (uint64_t now; fd >= 0 && (now = clock_ms()) < end;) {
+        int n = poll(&p, 1, (int)(end - now));
+
+        if (n > 0)
+            return true;
+        if (n < 0 && errno != EINTR)
+            return err_sys(e, "wait for %s", s->argv[0]);
+    }
+    return fd < 0 || too_long(s, e);
 }
 
 bool proc_run(const struct proc_spec *s, int *status, struct err *e)
@@ -104,7 +125,8 @@ bool proc_run(const struct proc_spec *s, int *status, struct err *e)
     fd_close(&out_w);
     fd_close(&err_w);
     struct stream st[2] = { { out_r, s->out }, { err_r, s->err } };
-    bool ok = collect(s, st, e);
+    uint64_t end = s->timeout_ms ? clock_ms() + s->timeout_ms : 0;
+    bool ok = collect(s, st, end, e) && await_end(s, pid, end, e);
 
     out_r = st[0].fd;
     err_r = st[1].fd;
