@@ -21,7 +21,8 @@ struct arena;
 MUST_USE bool mail_next(struct str *rest, struct str *name, struct str *value);
 
 /* Each line end and the white space behind it become one '\n' followed by what remains of the line, so that a list of
- * lines stays one. The value itself when it is one line, else a copy in the arena. */
+ * lines stays one; white space before a line end goes too. The value itself when it is one line, else a copy in the
+ * arena. */
 MUST_USE struct str mail_unfold(struct str value, struct arena *arena);
 
 /* The first field of that name, false when there is none. */
