@@ -23,7 +23,7 @@ struct err;
 struct marker;
 struct marker_env;
 
-#define LOCK_MAX (64 << 20) /* bytes of one lock */
+#define LOCK_MAX (32 << 20) /* bytes of one lock */
 #define LOCK_NO_SIZE UINT64_MAX
 
 struct lock_hash {
@@ -79,7 +79,7 @@ struct lock_option {
 
 /* [tool.blast]: what the lock was made from, so that "nothing to do" is known without a resolve. */
 struct lock_origin {
-    struct str inputs;            /* digest of everything that was asked for; n == 0 when Blast did not write the lock */
+    struct str inputs;            /* digest of all that was asked for; n == 0: Blast did not write the lock */
     const struct str *index;      /* URLs of the indexes in order; the writer removes credentials */
     size_t n_index;
     struct str exclude_newer;     /* RFC 3339; n == 0 for none */

@@ -32,7 +32,7 @@ struct spec;
 enum marker_kind { MARKER_ATOM, MARKER_AND, MARKER_OR };
 
 enum marker_var {
-    MARKER_NO_VAR, /* both sides are text; the right one is then taken for a name, as the reference does */
+    MARKER_NO_VAR, /* two texts are compared and the right one is not a variable's name either: undefined */
     MARKER_OS_NAME,
     MARKER_SYS_PLATFORM,
     MARKER_PLATFORM_MACHINE,
@@ -72,9 +72,11 @@ struct marker {
     enum marker_var var;
     enum marker_op op;
     bool reversed;
-    bool name_on_right;          /* `var op name`: text holds the other variable's name */
-    struct str text;             /* quotes removed, escapes resolved; names of extras and groups normalised */
-    const struct spec *spec;         /* `op text` as a specifier; NULL when it compares as text */
+    bool two_names;          /* `var op name`: the reference compares with the other variable's name, not its value */
+    bool two_texts;          /* `text op "name"`: the reference looks the right text up as a variable */
+    struct str text;         /* quotes removed, escapes resolved; names of extras and groups normalised */
+    struct str name;         /* two_texts: the right one */
+    const struct spec *spec; /* `op text` as a specifier; NULL when it compares as text */
 };
 
 enum marker_result { MARKER_FALSE, MARKER_TRUE, MARKER_UNDEFINED };

@@ -1,6 +1,6 @@
 /* Source distribution file names: name-version.tar.gz or .zip (source distribution format; PEP 625)
  *
- * Pure: no I/O, no allocation; the views point into the input. Old names are not normalised: the project may hold
+ * Pure: no I/O; the views point into the input. Old names are not normalised: the project may hold
  * hyphens, and so may an old version ("1.0-1"), so that only the expected name tells where one ends.
  */
 #pragma once
@@ -14,7 +14,7 @@ struct err;
 struct sdist_name {
     struct str project; /* as written */
     struct str version; /* a valid version, as written */
-    struct str ext;     /* ".tar.gz" or ".zip" (".tgz", ".tar.bz2", ".tar.xz", ".tar.zst" too, when a project is given) */
+    struct str ext;     /* ".tar.gz", ".zip"; for a known project ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst" too */
 };
 
 /* Splits at the last hyphen. Fails with ERR_PACKAGE. */

@@ -1,6 +1,6 @@
 /* Wheel file names: name-version[-build]-python-abi-platform.whl (binary distribution format, "File name convention")
  *
- * Pure: no I/O, no allocation. The views in the result point into the input
+ * Pure: no I/O, nothing is kept. The views in the result point into the input
  * and live as long as it does. Tag sets stay compressed ("py2.py3"); pep/tag.h
  * expands them.
  */
