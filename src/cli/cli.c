@@ -1,0 +1,113 @@
+#include "cli/cli.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include "base/err.h"
+#include "build_config.h"
+#include "cli/help.h"
+#include "cli/report.h"
+#include "cli/ui.h"
+
+const struct command command_table[] = {
+#define COMMAND(name, arguments, where, text, examples) { #name, arguments, where, text, examples, cmd_##name },
+#include "cli/commands.def"
+#undef COMMAND
+    { 0 },
+};
+
+const struct command *command_find(struct str name)
+{
+    for (const struct command *c = command_table; c->name; c++)
+        if (str_eq(name, str_of(c->name)))
+            return c;
+    return NULL;
+}
+
+static unsigned where_of(struct str name)
+{
+    const struct command *c = command_find(name);
+
+    return c ? c->where | W_ALL : 0;
+}
+
+static bool unknown_command(struct str name, struct err *e)
+{
+    const char *best = NULL;
+    unsigned best_distance = 3;
+
+    for (const struct command *c = command_table; c->name; c++) {
+        unsigned d = str_distance(name, str_of(c->name), 2);
+
+        if (d < best_distance) {
+            best = c->name;
+            best_distance = d;
+        }
+    }
+    (void)err_set(e, ERR_CONFIG, "unknown command '" STR_FMT "'", STR_ARG(name));
+    if (str_eq(name, STR("add")))
+        best = "install";
+    return best ? err_hint(e, "did you mean: blast %s", best) : err_hint(e, "blast --help lists the commands");
+}
+
+static bool run_command(struct cmd *c, struct str name, struct err *e)
+{
+    if (!name.p || str_eq(name, STR("help"))) {
+        struct str topic = name.p && c->options.words.n ? c->options.words.p[0] : (struct str){ NULL, 0 };
+
+        if (!topic.p) {
+            help_overview(option_flag(&c->options, OPT_HELP) || name.p);
+            return true;
+        }
+        name = topic;
+        c->options.at[OPT_HELP].count = 1;
+    }
+    c->command = command_find(name);
+    if (!c->command)
+        return unknown_command(name, e);
+    if (option_flag(&c->options, OPT_HELP)) {
+        help_command(c->command);
+        return true;
+    }
+    return c->command->run(c, e);
+}
+
+static bool format_is_json(const struct options *o, bool *json, struct err *e)
+{
+    struct str format = option_value(o, OPT_FORMAT), color = option_value(o, OPT_COLOR);
+
+    *json = option_flag(o, OPT_JSON) || str_eq(format, STR("json"));
+    if (format.p && !*json && !str_eq(format, STR("text")))
+        return err_set(e, ERR_CONFIG, "--format is text or json, not '" STR_FMT "'", STR_ARG(format));
+    if (color.p && !str_eq(color, STR("auto")) && !str_eq(color, STR("always")) && !str_eq(color, STR("never")))
+        return err_set(e, ERR_CONFIG, "--color is auto, always or never, not '" STR_FMT "'", STR_ARG(color));
+    return true;
+}
+
+static bool wants_version(int argc, char **argv)
+{
+    return argc == 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0);
+}
+
+int cli_main(int argc, char **argv)
+{
+    AUTO_ARENA arena = { 0 };
+    struct cmd c = { .a = &arena };
+    struct err e = { 0 };
+    struct str name;
+    bool json = false;
+
+    if (wants_version(argc, argv))
+        return puts("blast " BLAST_VERSION) < 0;
+    (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write, seen by ui_flush() */
+    bool ok = options_parse(argc, argv, where_of, c.a, &name, &c.options, &e) && format_is_json(&c.options, &json, &e);
+
+    ui_init(option_value(&c.options, OPT_COLOR), json, option_flag(&c.options, OPT_QUIET),
+            option_count(&c.options, OPT_VERBOSE), option_flag(&c.options, OPT_NO_PROGRESS),
+            option_flag(&c.options, OPT_NO_INPUT));
+    ok = ok && run_command(&c, name, &e);
+    if (!ok)
+        c.exit_code = report_error(&e);
+    if (!ui_flush() && c.exit_code == 0)
+        c.exit_code = 1;
+    return c.exit_code;
+}

@@ -1,0 +1,354 @@
+#include "index/feed.h"
+
+#include <stdlib.h>
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "codec/zip.h"
+#include "index/feed_priv.h"
+#include "index/source.h"
+#include "net/fresh.h"
+#include "net/url.h"
+#include "pep/metadata.h"
+#include "resolve/solve.h"
+
+#define PRIORITY_WANTED 2 /* the solver stands still for it */
+#define PRIORITY_AHEAD 1
+#define AHEAD_MAX 50u     /* versions of one project fetched ahead at once */
+
+struct feed *feed_new(struct catalog *c, struct source *s, struct http *http)
+{
+    struct feed *f = mem_zero(1, sizeof *f);
+
+    *f = (struct feed){ .c = c, .s = s, .http = http };
+    return f;
+}
+
+void feed_free(struct feed *f)
+{
+    if (!f)
+        return;
+    for (size_t i = 0; i < f->idle.n; i++) {
+        struct feed_task *t = f->idle.p[i];
+
+        http_request_clear(&t->r);
+        buf_clear(&t->body);
+        arena_clear(&t->a);
+        free(t);
+    }
+    VEC_CLEAR(&f->idle);
+    map_clear(&f->meta_asked);
+    arena_clear(&f->a);
+    free(f);
+}
+
+void feed_figures(const struct feed *f, struct feed_figures *out)
+{
+    *out = f->figures;
+}
+
+struct feed_task *feed_task_new(struct feed *f, enum feed_step step, uint32_t project, uint32_t rank, size_t limit)
+{
+    struct feed_task *t = f->idle.n ? f->idle.p[--f->idle.n] : mem_zero(1, sizeof *t);
+    struct buf body = t->body;
+
+    http_request_clear(&t->r);
+    arena_clear(&t->a);
+    *t = (struct feed_task){ .feed = f, .step = step, .project = project, .rank = rank, .body = body };
+    t->body.limit = limit;
+    buf_reset(&t->body);
+    t->r.body = &t->body;
+    t->r.user = t;
+    return t;
+}
+
+void feed_start(struct feed_task *t, int priority)
+{
+    t->r.priority = priority;
+    t->feed->outstanding++;
+    http_start(t->feed->http, &t->r);
+}
+
+void feed_task_done(struct feed_task *t)
+{
+    if (t->body.cap > (1u << 20))
+        buf_clear(&t->body);
+    VEC_PUSH(&t->feed->idle, t);
+}
+
+void feed_fail(struct feed *f, const struct err *e)
+{
+    if (f->e.kind == ERR_NONE)
+        f->e = *e;
+}
+
+/* ------------------------------------------------------------ pages */
+
+static void page_start(struct feed *f, uint32_t project, int priority)
+{
+    struct project *p = f->c->projects.p[project];
+    struct feed_task *t = feed_task_new(f, FEED_PAGE, project, 0, LISTING_PAGE_MAX);
+    struct str index = f->c->settings->url[p->asking];
+    struct listing old;
+
+    t->r.url = arena_printf(&t->a, STR_FMT STR_FMT "/", STR_ARG(index), STR_ARG(p->name));
+    t->r.accept = STR(LISTING_ACCEPT);
+    t->r.compressed = true;
+    if (p->stale && listing_open(p->mapped, &old)) {
+        t->r.etag = listing_text(&old, old.head->etag);
+        t->r.last_modified = listing_text(&old, old.head->last_modified);
+    }
+    feed_start(t, priority);
+}
+
+static char *keep(struct feed *f, const struct buf *b)
+{
+    char *copy = arena_alloc(&f->a, b->n); /* aligned for the record's tables */
+
+    memcpy(copy, b->p, b->n);
+    return copy;
+}
+
+/* Still good: only its dates change. */
+static bool page_unchanged(struct feed *f, struct project *p, const struct listing_source *s)
+{
+    struct listing_head head;
+    AUTO_BUF b;
+
+    buf_init(&b, LISTING_PAGE_MAX);
+    if (!p->stale || p->mapped.n < sizeof head || !buf_str(&b, p->mapped))
+        return false;
+    memcpy(&head, b.p, sizeof head);
+    head.checked = s->checked;
+    head.until = s->until;
+    head.by_ttl = s->by_ttl;
+    memcpy(b.p, &head, sizeof head);
+    (void)cache_patch(p->fd, 0, (struct str){ (char *)&head, sizeof head }); /* else it is asked about again */
+    char *record = keep(f, &b);
+
+    catalog_listed(f->c, (uint32_t)map_find(&f->c->names, p->name), (struct str){ record, b.n });
+    return true;
+}
+
+static bool page_take(struct feed_task *t, struct err *e)
+{
+    struct feed *f = t->feed;
+    struct project *p = f->c->projects.p[t->project];
+    int64_t now = clock_now();
+    struct listing_source s = {
+        .project = p->name,
+        .url = t->r.final_url,
+        .content_type = t->r.content_type,
+        .etag = t->r.got_etag,
+        .last_modified = t->r.got_last_modified,
+        .checked = now,
+        .until = fresh_until_of(&t->r, now, f->c->settings->ttl),
+        .by_ttl = t->r.max_age < 0,
+        .absent = t->r.status == 404 || t->r.status == 410,
+    };
+    AUTO_BUF b;
+
+    buf_init(&b, LISTING_PAGE_MAX);
+    if (t->r.status == 304 && page_unchanged(f, p, &s))
+        return true;
+    if (!s.absent && !http_check_status(&t->r, e))
+        return false;
+    if (!listing_build(buf_done(&t->body), &s, &b, e))
+        return false;
+    char name[128];
+
+    catalog_page_name(f->c->settings->url[p->asking], p->name, name);
+    if (!t->r.no_store)
+        (void)cache_put(&f->c->listings, name, (struct str){ b.p, b.n }); /* a cache: asked for again next time */
+    char *record = keep(f, &b);
+
+    catalog_listed(f->c, t->project, (struct str){ record, b.n });
+    return true;
+}
+
+/* The version that would be taken of the newest known requirement: its metadata is likely to be wanted. */
+static void guess_metadata(struct feed *f, uint32_t project)
+{
+    struct catalog *c = f->c;
+    struct set all = set_span(0, c->projects.p[project]->n);
+
+    for (size_t i = f->s->needs.n; i-- > 0;) {
+        struct source_need *need = f->s->needs.p[i];
+
+        if (need->project == project && !need->bad && source_need_set(f->s, need)) {
+            all = need->set;
+            break;
+        }
+    }
+    if (set_is_empty(&all) || f->s->no_deps)
+        return;
+    for (unsigned tries = 0; tries < 8 && !set_is_empty(&all); tries++) {
+        uint32_t rank = catalog_choose(c, project, &all);
+
+        if (rank == UINT32_MAX)
+            return;
+        if (catalog_candidate(c, project, rank)->state == CANDIDATE_WHEEL) {
+            meta_start(f, project, rank, PRIORITY_AHEAD);
+            return;
+        }
+        struct set one = set_one(rank);
+
+        all = set_minus(&f->a, &all, &one);
+    }
+}
+
+static void page_done(struct feed_task *t)
+{
+    struct err e = { 0 };
+    struct feed *f = t->feed;
+    uint32_t project = t->project;
+
+    f->figures.pages++;
+    f->figures.bytes += t->body.n;
+    if (t->r.err.kind != ERR_NONE) {
+        feed_fail(f, &t->r.err);
+    } else if (!page_take(t, &e)) {
+        feed_fail(f, &e);
+    }
+    feed_task_done(t);
+    if (f->c->projects.p[project]->state == PROJECT_KNOWN)
+        guess_metadata(f, project);
+}
+
+/* ------------------------------------------------------------ metadata */
+
+void feed_learned(struct feed *f, uint32_t project, uint32_t rank, struct str text)
+{
+    struct err e = { 0 };
+    AUTO_ARENA a = { 0 };
+    struct metadata m;
+    struct project *p = f->c->projects.p[project];
+
+    if (!metadata_parse(&a, text, &m, &e) ||
+        !metadata_check_name(&m, p->name, p->version[rank].text, &e)) {
+        const char *frame = "cannot be read";
+        unsigned n = 14;
+
+        (void)err_frame(&e, 0, &frame, &n);
+        catalog_learned(f->c, project, rank, NULL,
+                        arena_printf(&a, "has unusable metadata: %.*s", (int)n, frame));
+        return;
+    }
+    catalog_learned(f->c, project, rank, &m, STR(""));
+    for (size_t i = 0; i < m.n_requires_dist; i++) {
+        struct source_need *need = source_need_of(f->s, m.requires_dist[i]);
+
+        if (need->base_true && !need->bad && catalog_list(f->c, need->project))
+            guess_metadata(f, need->project);
+    }
+}
+
+/* ------------------------------------------------------------ looking ahead */
+
+static bool threshold(uint32_t tried)
+{
+    return tried == 5 || tried == 10 || tried % 20 == 0;
+}
+
+/* A project that is tried again and again: the next candidates of what is still allowed. */
+static void fetch_ahead(struct feed *f, uint32_t project, struct set allowed, uint32_t tried)
+{
+    struct catalog *c = f->c;
+    uint32_t count = MIN(tried, AHEAD_MAX);
+
+    while (count > 0 && !set_is_empty(&allowed)) {
+        uint32_t rank = catalog_choose(c, project, &allowed);
+        struct set one = set_one(rank);
+
+        if (rank == UINT32_MAX)
+            return;
+        if (catalog_candidate(c, project, rank)->state == CANDIDATE_WHEEL) {
+            meta_start(f, project, rank, PRIORITY_AHEAD);
+            count--;
+        }
+        allowed = set_minus(&f->a, &allowed, &one);
+    }
+}
+
+static void look_ahead(struct feed *f, const struct solve *solver)
+{
+    struct solve_open open;
+    uint32_t at = 0;
+
+    while (solve_open_next(solver, &at, &open)) {
+        if (open.pkg == PKG_ROOT || open.tried < 5 || !threshold(open.tried))
+            continue;
+        struct project *p = f->c->projects.p[f->s->packages.p[open.pkg].project];
+
+        if (p->tried_at == open.tried)
+            continue;
+        p->tried_at = open.tried;
+        fetch_ahead(f, f->s->packages.p[open.pkg].project, open.allowed, open.tried);
+    }
+}
+
+/* ------------------------------------------------------------ the loop */
+
+static bool refuse_offline(struct feed *f, struct err *e)
+{
+    struct catalog *c = f->c;
+    struct str name = c->lacking_list.n ? c->projects.p[c->lacking_list.p[0]]->name
+                                        : c->projects.p[c->lacking_meta.p[0].project]->name;
+
+    (void)err_set(e, ERR_NETWORK, "'" STR_FMT "' is not in the cache, and --offline forbids asking for it",
+                  STR_ARG(name));
+    return err_hint(e, "run once without --offline");
+}
+
+static void start_lacking(struct feed *f, int priority)
+{
+    struct catalog *c = f->c;
+
+    while (c->lacking_list.n)
+        page_start(f, c->lacking_list.p[--c->lacking_list.n], priority);
+    while (c->lacking_meta.n) {
+        struct catalog_want w = c->lacking_meta.p[--c->lacking_meta.n];
+
+        meta_start(f, w.project, w.rank, PRIORITY_WANTED);
+    }
+}
+
+static void take_answers(struct feed *f)
+{
+    struct http_request *r;
+
+    while ((r = http_done(f->http))) {
+        struct feed_task *t = r->user;
+
+        f->outstanding--;
+        f->arrived++;
+        if (t->step == FEED_PAGE)
+            page_done(t);
+        else
+            meta_done(t);
+        start_lacking(f, PRIORITY_AHEAD);
+    }
+}
+
+bool feed_wait(struct feed *f, const struct solve *solver, struct err *e)
+{
+    struct catalog *c = f->c;
+
+    if (f->c->settings->offline && (c->lacking_list.n || c->lacking_meta.n))
+        return refuse_offline(f, e);
+    start_lacking(f, PRIORITY_WANTED);
+    if (solver)
+        look_ahead(f, solver);
+    uint32_t before = f->arrived;
+
+    while (f->arrived == before && f->e.kind == ERR_NONE && f->outstanding) {
+        if (!http_step(f->http, -1, -1, e))
+            return false;
+        take_answers(f);
+    }
+    if (f->e.kind != ERR_NONE) {
+        *e = f->e;
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,172 @@
+#include "index/flat.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "index/catalog.h"
+#include "index/page.h"
+#include "net/url.h"
+#include "pep/name.h"
+#include "pep/sdist_name.h"
+#include "pep/wheel_name.h"
+
+/* The project that a file belongs to by its name; false for other files. */
+static bool project_of(struct str file, struct str *project)
+{
+    struct err ignored;
+    struct wheel_name w;
+    struct sdist_name s;
+
+    if (wheel_name_parse(file, &w, &ignored)) {
+        *project = w.project;
+        return true;
+    }
+    if (sdist_name_parse(file, &s, &ignored)) {
+        *project = s.project;
+        return true;
+    }
+    return false;
+}
+
+static bool make_listing(struct catalog *c, struct str project, const struct page *page, struct str url,
+                         struct str *record, struct err *e)
+{
+    AUTO_BUF b;
+    struct listing_source s = { .project = project, .url = url, .checked = clock_now(), .until = INT64_MAX };
+
+    buf_init(&b, LISTING_PAGE_MAX);
+    if (!listing_from_links(page, &s, &b, e))
+        return false;
+    char *copy = arena_alloc(&c->a, b.n); /* aligned, which arena_str would not be */
+
+    memcpy(copy, b.p, b.n);
+    *record = (struct str){ copy, b.n };
+    return true;
+}
+
+struct named {
+    struct str project;
+    struct page_link link;
+};
+
+static int by_project(const void *x, const void *y)
+{
+    const struct named *a = x, *b = y;
+    int k = str_cmp(a->project, b->project);
+
+    return k ? k : str_cmp(a->link.name, b->link.name);
+}
+
+static bool add_group(struct catalog *c, const struct named *from, size_t n, struct err *e)
+{
+    struct page_link *links = ARENA_ARRAY(&c->a, struct page_link, n);
+    struct page page = { .link = links, .n = (uint32_t)n };
+    struct str record;
+    struct listing l;
+
+    for (size_t i = 0; i < n; i++)
+        links[i] = from[i].link;
+    if (!make_listing(c, from->project, &page, STR(""), &record, e))
+        return false;
+    if (!listing_open(record, &l))
+        BUG("a listing just made does not open");
+    map_put(&c->flat, from->project, (uint32_t)c->flat_lists.n);
+    VEC_PUSH_IN(&c->a, &c->flat_lists, l);
+    return true;
+}
+
+bool flat_read_page(const struct page *page, struct catalog *c, struct err *e)
+{
+    struct named *all = ARENA_ARRAY(&c->a, struct named, page->n);
+    size_t n = 0;
+    struct str project;
+
+    for (uint32_t i = 0; i < page->n; i++)
+        if (project_of(page->link[i].name, &project))
+            all[n++] = (struct named){ name_normalize(&c->a, project), page->link[i] };
+    qsort(all, n, sizeof *all, by_project);
+    for (size_t i = 0; i < n;) {
+        size_t from = i;
+
+        while (i < n && str_eq(all[i].project, all[from].project))
+            i++;
+        if (!add_group(c, all + from, i - from, e))
+            return false;
+    }
+    return true;
+}
+
+struct gathered {
+    VEC(struct page_link) links;
+};
+
+static void add_file(struct catalog *c, struct str folder, struct str name, struct gathered *to)
+{
+    struct page_link l = { .name = arena_str(&c->a, name) };
+
+    l.url = url_from_path(&c->a, arena_printf(&c->a, STR_FMT "/" STR_FMT, STR_ARG(folder), STR_ARG(name)));
+    VEC_PUSH_IN(&c->a, &to->links, l);
+}
+
+bool flat_read_folder(struct str path, struct catalog *c, struct err *e)
+{
+    struct str folder = path;
+    AUTO_FILE_LIST list = { NULL };
+    const struct dirent *d;
+    struct gathered g = { 0 };
+
+    if (url_is_file(path) && !url_to_path(&c->a, path, &folder, e))
+        return false;
+    char *real = realpath(arena_cstr(&c->a, folder), NULL);
+
+    if (!real)
+        return err_sys(e, "find '" STR_FMT "'", STR_ARG(path)) ||
+               err_as(e, ERR_CONFIG, "read --find-links '" STR_FMT "'", STR_ARG(path));
+    folder = arena_str(&c->a, str_of(real));
+    free(real);
+    err_clear(e);
+    if (!file_list_open(AT_FDCWD, folder.p, &list, e))
+        return err_as(e, ERR_CONFIG, "read --find-links '" STR_FMT "'", STR_ARG(path));
+    while (file_list_next(&list, &d, e))
+        add_file(c, folder, str_of(d->d_name), &g);
+    if (e->kind != ERR_NONE)
+        return false;
+    struct page page = { .link = g.links.p, .n = (uint32_t)g.links.n };
+
+    return flat_read_page(&page, c, e);
+}
+
+bool flat_direct(struct catalog *c, struct str url, struct str name, uint32_t *project, struct err *e)
+{
+    struct page_link *l = ARENA_NEW(&c->a, struct page_link);
+    struct page page = { .link = l, .n = 1 };
+    struct wheel_name w;
+    struct str fragment, hex, record;
+
+    l->url = url_without_fragment(url, &fragment);
+    if (!url_file_name(&c->a, l->url, &l->name, e))
+        return false;
+    if (!wheel_name_parse(l->name, &w, e)) {
+        (void)err_hint(e, "only wheels can be installed from a URL or a path yet: source trees need a build");
+        return false;
+    }
+    if (name.n && !name_eq(name, w.project))
+        return err_set(e, ERR_PACKAGE, "'" STR_FMT "' is required, but the file is '" STR_FMT "'", STR_ARG(name),
+                       STR_ARG(l->name));
+    if (fragment.p && url_fragment_get(fragment, STR("sha256"), &hex))
+        l->has_sha256 = hash_from_hex(hex, l->sha256, sizeof l->sha256);
+    struct str key = name_normalize(&c->a, w.project);
+
+    if (!make_listing(c, key, &page, l->url, &record, e))
+        return false;
+    *project = catalog_project(c, key);
+    catalog_direct(c, *project, record);
+    return true;
+}

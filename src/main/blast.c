@@ -1,0 +1,7 @@
+/* blast: the command line program. */
+#include "cli/cli.h"
+
+int main(int argc, char **argv)
+{
+    return cli_main(argc, argv);
+}
