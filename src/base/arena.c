@@ -149,7 +149,7 @@ void *arena_grow(struct arena *a, void *p, size_t old_bytes, size_t new_bytes)
     }
     void *q = arena_alloc(a, new_bytes);
 
-    if (old_bytes)
+    if (p)
         memcpy(q, p, old_bytes);
     return q;
 }

@@ -41,7 +41,8 @@ static void __attribute__((format(printf, 4, 0))) set_root(struct err *e, enum e
         append(e, frame);
 }
 
-bool err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
+/* Parentheses: for the analyzer these are macros too (err.h). */
+bool (err_set)(struct err *e, enum err_kind kind, const char *fmt, ...)
 {
     va_list ap;
 
@@ -51,7 +52,7 @@ bool err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
     return false;
 }
 
-bool err_sys(struct err *e, const char *fmt, ...)
+bool (err_sys)(struct err *e, const char *fmt, ...)
 {
     int sys = errno;
     const char *why = strerrordesc_np(sys);
@@ -68,7 +69,7 @@ bool err_sys(struct err *e, const char *fmt, ...)
     return false;
 }
 
-bool err_wrap(struct err *e, const char *fmt, ...)
+bool (err_wrap)(struct err *e, const char *fmt, ...)
 {
     va_list ap;
 
@@ -78,7 +79,7 @@ bool err_wrap(struct err *e, const char *fmt, ...)
     return false;
 }
 
-bool err_as(struct err *e, enum err_kind kind, const char *fmt, ...)
+bool (err_as)(struct err *e, enum err_kind kind, const char *fmt, ...)
 {
     va_list ap;
 
@@ -89,7 +90,7 @@ bool err_as(struct err *e, enum err_kind kind, const char *fmt, ...)
     return false;
 }
 
-bool err_hint(struct err *e, const char *fmt, ...)
+bool (err_hint)(struct err *e, const char *fmt, ...)
 {
     char hint[sizeof e->hint]; /* the arguments may point into the old one */
     va_list ap;

@@ -56,3 +56,12 @@ bool err_frame(const struct err *e, unsigned i, const char **frame, unsigned *n)
 /* The impossible: file and line on stderr, then abort(). Never for input. */
 #define BUG(...) err_bug(__FILE__, __LINE__, __VA_ARGS__)
 NORETURN void err_bug(const char *file, int line, const char *fmt, ...) PRINTF(3, 4);
+
+#ifdef __clang_analyzer__
+/* It does not see into err.c and would follow paths on which a setter returned true. */
+#define err_set(...) ((void)err_set(__VA_ARGS__), false)
+#define err_sys(...) ((void)err_sys(__VA_ARGS__), false)
+#define err_wrap(...) ((void)err_wrap(__VA_ARGS__), false)
+#define err_as(...) ((void)err_as(__VA_ARGS__), false)
+#define err_hint(...) ((void)err_hint(__VA_ARGS__), false)
+#endif

@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-void fd_auto(int *fd)
+void fd_auto(int *fd) /* NOLINT(readability-non-const-parameter): the cleanup attribute hands it over so */
 {
     int keep = errno;
 
