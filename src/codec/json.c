@@ -378,8 +378,9 @@ void json_init(struct json *j, struct str text, struct arena *arena, struct err 
 const char *json_type_word(enum json_type type)
 {
     static const char *const word[] = {
-        [JSON_INVALID] = "no value", [JSON_NULL] = "null",      [JSON_BOOL] = "true or false", [JSON_NUMBER] = "a number",
-        [JSON_STRING] = "a string",  [JSON_ARRAY] = "an array", [JSON_OBJECT] = "an object",
+        [JSON_INVALID] = "no value", [JSON_NULL] = "null",       [JSON_BOOL] = "true or false",
+        [JSON_NUMBER] = "a number",  [JSON_STRING] = "a string", [JSON_ARRAY] = "an array",
+        [JSON_OBJECT] = "an object",
     };
 
     return word[type];
