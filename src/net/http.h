@@ -8,7 +8,7 @@
  * A request belongs to the handle from http_start() until http_done() gives it back. Redirects, retries, resumed
  * bodies, proxies, certificates and credentials are dealt with inside; what comes back is an answer with its
  * status, or an error of kind ERR_NETWORK that names the host, what happened and a way out. A body that is there
- * is complete: a connection that ends early is never taken for an end.
+ * is complete as far as the server said how long it is: a connection that ends early is never taken for an end.
  *
  * Bounds: max_requests at once, the rest wait in order of priority; over HTTP/2 they share one connection, over
  * HTTP/1.1 max_connections. libcurl is loaded when the first request starts. Nothing is paused, ever (HTTP/2
@@ -58,7 +58,7 @@ struct http_request {
     struct str etag, last_modified;   /* of the copy we have: a 304 without body may come back */
     enum http_range range;            /* a server may ignore it: then status is 200 and all of it comes */
     uint64_t range_at, range_n;
-    struct buf *body;                 /* into memory, within the buffer's limit, unpacked */
+    struct buf *body;                 /* into memory, within the buffer's limit, unpacked; emptied first */
     bool to_file;                     /* into `file`, as sent (never a content encoding) */
     int file;                         /* open for writing; written at offsets, the position is not used */
     struct digest *digest;            /* fed with the file's bytes in order; restarted when the file is */
@@ -69,7 +69,8 @@ struct http_request {
     bool compressed;                  /* accept gzip; for pages */
     bool bypass_caches;               /* ask the origin, not a cache on the way */
     int priority;                     /* greater first; the same: first started first */
-    uint64_t *progress;               /* NULL, or counts body bytes as they arrive (and back when a file restarts) */
+    uint64_t *progress;               /* NULL, or counts body bytes as they arrive; goes back by what is thrown away,
+                                       * so the caller counts `have` into it beforehand */
     void *user;
     void (*done)(struct http_request *r); /* NULL, or called from http_step() in place of http_done() giving it back */
 
@@ -92,10 +93,13 @@ struct http_request {
 
     /* The handle's. */
     struct arena arena;
+    struct str at_url;        /* where it has got to by redirects */
     struct http_slot *slot;
+    struct http_request *next;
     uint64_t seq, due_ms, begun_ms;
     size_t heap_at;
-    struct http_request *next;
+    unsigned hops;
+    int where;
 };
 
 /* *config is copied, the strings in it are not. Fails with ERR_CONFIG when a CA file or directory is named but
