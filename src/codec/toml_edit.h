@@ -3,8 +3,8 @@
  * An edit takes the text in `ed->text`, and on success puts the new one (in the arena) in its place. Comments, order,
  * white space, line ends (\n or \r\n, whichever the file uses) and quoting of everything else stay. After each edit
  * the result is parsed again and the value read back; a result that does not hold what was asked is an error and
- * the text stays as it was. Adding an element and removing it again gives the first text back, byte for byte, when
- * the array existed, was not empty, and its last element was followed by a comma or stood in a one-line array.
+ * the text stays as it was. Adding an element to an array that has some and removing it again gives the first text
+ * back, byte for byte; so does adding a key or a table to a text that ends with a line end and removing it.
  *
  * Paths are dotted keys in TOML's spelling: `project.optional-dependencies."my extra"`. Values are TOML source:
  * `3`, `"text"`; toml_quote() makes one of any text. Errors are ERR_CONFIG.
@@ -28,8 +28,8 @@ struct toml_edit {
 /* Replaces the value at the path, or adds the key: to its table when there is one (behind its last key), else to a
  * new [table] at the end of the text, or right behind the last table of the same parent. */
 MUST_USE bool toml_set(struct toml_edit *ed, struct str path, struct str value, struct err *e);
-/* Removes a key with its value and the rest of its line, or a table with a header and all under it. Comments on lines
- * of their own stay. Missing: nothing happens, *removed says so (may be NULL). */
+/* Removes a key with its value and the rest of its line, or a table with its header and all under it. Comments on lines
+ * of their own above a key stay. Missing: nothing happens, *removed says so (may be NULL). */
 MUST_USE bool toml_remove(struct toml_edit *ed, struct str path, bool *removed, struct err *e);
 
 /* Adds a string to the array of strings at the path: where it belongs when the array is sorted (ASCII case ignored),
