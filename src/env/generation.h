@@ -3,7 +3,7 @@
  * A manifest is the truth about a generation: from it and the store the tree can always be made again. It is
  * canonical JSON (sorted keys, no spaces, no floats): the same content is the same bytes.
  *
- * Publishing: 1 intent into the journal, flushed; 2 the tree is built as .gen/N.tmp; 3 the caller checks it;
+ * Publishing: 1 intent into the journal; 2 the tree is built as .gen/N.tmp; 3 the caller checks it;
  * 4 the file system is flushed once (durable); 5 rename to .gen/N; 6 .current is replaced by one rename;
  * 7 directories are flushed; 8 the journal is removed. A crash before 6 leaves the old one, after 6 the new one;
  * opening finishes or sweeps up.

@@ -1,0 +1,342 @@
+#include "env/generation.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "env/layout.h"
+#include "env/state.h"
+#include "pep/name.h"
+
+#define MANIFEST_LIMIT (64u << 20)
+#define NEXT ".current.tmp"
+
+static void tree_path(uint32_t n, const char *suffix, char out[STATE_NAME])
+{
+    (void)snprintf(out, STATE_NAME, ".gen/%u%s", n, suffix);
+}
+
+bool generation_load(struct env *env, uint32_t seq, struct arena *a, struct generation *out, bool *there, struct err *e)
+{
+    char name[STATE_NAME];
+    struct str text;
+
+    *there = false;
+    if (env->state < 0)
+        return true;
+    state_manifest_name(seq, name);
+    if (!fd_read_if_there(env->state, name, MANIFEST_LIMIT, a, &text, e))
+        return err_as(e, ERR_ENVIRONMENT, "read generation %u", seq);
+    if (!text.p)
+        return true;
+    if (!generation_parse(text, a, out, e))
+        return err_wrap(e, "read generation %u of '%s'", seq, env->path);
+    *there = true;
+    return true;
+}
+
+static int number_order(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+bool generation_list(struct env *env, struct arena *a, uint32_t **out, size_t *n, struct err *e)
+{
+    AUTO_FILE_LIST list = { NULL };
+    VEC(uint32_t) v = { 0 };
+    const struct dirent *d;
+
+    err_clear(e);
+    *out = NULL;
+    *n = 0;
+    if (env->state < 0)
+        return true;
+    if (!file_list_open(env->state, ".", &list, e))
+        return false;
+    while (file_list_next(&list, &d, e)) {
+        uint32_t seq = state_manifest_seq(d->d_name);
+
+        if (seq)
+            VEC_PUSH_IN(a, &v, seq);
+    }
+    if (e->kind != ERR_NONE)
+        return false;
+    if (v.n)
+        qsort(v.p, v.n, sizeof *v.p, number_order);
+    *out = v.p;
+    *n = v.n;
+    return true;
+}
+
+/* One more than any number that a manifest or a tree has. */
+static bool next_number(struct env *env, uint32_t *out, struct err *e)
+{
+    AUTO_FILE_LIST list = { NULL };
+    AUTO_ARENA a = { 0 };
+    const struct dirent *d;
+    uint32_t *known, max = env->current;
+    size_t n;
+
+    arena_init(&a);
+    if (!generation_list(env, &a, &known, &n, e))
+        return false;
+    if (n)
+        max = MAX(max, known[n - 1]);
+    if (mkdirat(env->dir, ".gen", 0777) < 0 && errno != EEXIST)
+        return err_sys(e, "make directory .gen");
+    if (!file_list_open(env->dir, ".gen", &list, e))
+        return false;
+    while (file_list_next(&list, &d, e)) {
+        uint64_t v;
+
+        if (str_to_u64(str_of(d->d_name), &v) && v < UINT32_MAX - 1)
+            max = MAX(max, (uint32_t)v);
+    }
+    *out = max + 1;
+    return e->kind == ERR_NONE;
+}
+
+static bool write_intent(struct env *env, uint32_t seq, struct err *e)
+{
+    char text[32];
+    int n = snprintf(text, sizeof text, "%u\n", seq);
+
+    return file_replace(env->state, STATE_JOURNAL, (struct str){ text, (size_t)n }, 0644, FILE_NO_SYNC, e);
+}
+
+/* Forgets a generation that was never published. Best effort: recovery repeats it. */
+static void forget(struct env *env, uint32_t seq)
+{
+    char path[STATE_NAME];
+    struct err ignored = { 0 };
+    uint32_t current, tree;
+
+    state_read_current(env->dir, &current, &tree);
+    (void)unlinkat(env->dir, NEXT, 0);
+    if (seq && seq != current) {
+        tree_path(seq, ".tmp", path);
+        bool gone = file_remove_tree(env->dir, path, &ignored);
+
+        tree_path(seq, "", path);
+        gone = file_remove_tree(env->dir, path, &ignored) && gone;
+        state_manifest_name(seq, path);
+        (void)unlinkat(env->state, path, 0);
+        if (!gone)
+            return; /* the journal stays, and with it the duty */
+    }
+    (void)unlinkat(env->state, STATE_JOURNAL, 0);
+}
+
+static bool is_changeable(const struct env *env, struct err *e)
+{
+    if (env->layout != ENV_GENERATIONS)
+        return err_set(e, ERR_ENVIRONMENT, "'%s' was not made by Blast and keeps no generations", env->path);
+    if (env->state < 0)
+        return err_set(e, ERR_ENVIRONMENT, "'%s' was opened for reading only", env->path);
+    if (env->lock < 0)
+        BUG("a generation is begun without the lock");
+    return true;
+}
+
+bool generation_begin(struct env *env, struct generation_stage *out, struct err *e)
+{
+    char path[STATE_NAME];
+    AUTO_FD dir = -1;
+    uint32_t seq;
+
+    if (!is_changeable(env, e))
+        return false;
+    if (!next_number(env, &seq, e) || !write_intent(env, seq, e))
+        return err_as(e, ERR_ENVIRONMENT, "begin a change of '%s'", env->path);
+    tree_path(seq, ".tmp", path);
+    if (!file_remove_tree(env->dir, path, e) ||
+        (mkdirat(env->dir, path, 0777) < 0 && !err_sys(e, "make directory %s", path)) ||
+        !fd_open_dir(env->dir, path, &dir, e) ||
+        !layout_fill(dir, env->path, &env->python, env->prompt, e)) {
+        forget(env, seq);
+        return err_as(e, ERR_ENVIRONMENT, "begin a change of '%s'", env->path);
+    }
+    *out = (struct generation_stage){ seq, dir };
+    dir = -1;
+    return true;
+}
+
+void generation_drop(struct env *env, struct generation_stage *stage)
+{
+    fd_close(&stage->dir);
+    forget(env, stage->seq);
+}
+
+static bool save_manifest(struct env *env, const struct generation *g, bool durable, struct err *e)
+{
+    char name[STATE_NAME];
+    AUTO_BUF b;
+
+    buf_init(&b, MANIFEST_LIMIT);
+    if (!generation_format(g, &b))
+        return err_set(e, ERR_ENVIRONMENT, "the manifest is too large");
+    state_manifest_name(g->seq, name);
+    return file_replace(env->state, name, buf_done(&b), 0644, durable ? FILE_SYNC : FILE_NO_SYNC, e);
+}
+
+/* The moment of the change: before it the old generation is current, after it the new one. */
+static bool flip(struct env *env, uint32_t seq, struct err *e)
+{
+    char target[STATE_NAME];
+
+    tree_path(seq, "", target);
+    (void)unlinkat(env->dir, NEXT, 0); /* of a process that was killed here */
+    if (symlinkat(target, env->dir, NEXT) < 0)
+        return err_sys(e, "link %s", NEXT);
+    if (renameat(env->dir, NEXT, env->dir, ".current") < 0)
+        return err_sys(e, "rename %s to .current", NEXT);
+    return true;
+}
+
+/* From here on the new one is current; a failure to flush is reported, but changes nothing about that. */
+static bool finish(struct env *env, const struct generation *g, bool durable, struct err *e)
+{
+    AUTO_FD gen = -1;
+
+    env->current = g->seq;
+    env->tree = g->tree;
+    bool ok = !durable || (fd_open_dir(env->dir, ".gen", &gen, e) && file_sync_dir(gen, ".gen", e) &&
+                           file_sync_dir(env->dir, ".current", e));
+
+    (void)unlinkat(env->state, STATE_JOURNAL, 0); /* a remaining journal makes recovery look and find all well */
+    return ok ? true : err_as(e, ERR_ENVIRONMENT, "generation %u is current, but not surely on disk", g->seq);
+}
+
+static void number(struct env *env, struct generation *g, uint32_t seq, uint32_t tree)
+{
+    g->seq = seq;
+    g->tree = tree;
+    g->parent = env->current;
+    if (g->position == 0)
+        g->position = seq;
+    if (g->created == 0)
+        g->created = clock_now();
+    if (g->python.executable.n == 0)
+        g->python = env->python;
+}
+
+bool generation_commit(struct env *env, struct generation_stage *stage, struct generation *g, bool durable,
+                       struct err *e)
+{
+    char from[STATE_NAME], to[STATE_NAME];
+    uint32_t seq = stage->seq;
+
+    number(env, g, seq, seq);
+    tree_path(seq, ".tmp", from);
+    tree_path(seq, "", to);
+    bool ok = save_manifest(env, g, durable, e) &&
+              (!durable || syncfs(stage->dir) == 0 || err_sys(e, "flush the file system of '%s'", env->path)) &&
+              (renameat(env->dir, from, env->dir, to) == 0 || err_sys(e, "rename %s to %s", from, to)) &&
+              flip(env, seq, e);
+
+    fd_close(&stage->dir);
+    if (!ok) {
+        forget(env, seq);
+        return err_as(e, ERR_ENVIRONMENT, "publish generation %u of '%s'", seq, env->path);
+    }
+    return finish(env, g, durable, e);
+}
+
+bool generation_reuse(struct env *env, uint32_t tree, struct generation *g, bool durable, struct err *e)
+{
+    char path[STATE_NAME], target[16];
+    struct stat st;
+    uint32_t seq;
+
+    if (!is_changeable(env, e))
+        return false;
+    tree_path(tree, "", path);
+    if (fstatat(env->dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+        return err_set(e, ERR_ENVIRONMENT, "tree %u of '%s' is gone", tree, env->path);
+    if (!next_number(env, &seq, e) || !write_intent(env, seq, e))
+        return err_as(e, ERR_ENVIRONMENT, "begin a change of '%s'", env->path);
+    number(env, g, seq, tree);
+    tree_path(seq, "", path);
+    (void)snprintf(target, sizeof target, "%u", tree);
+    if (!save_manifest(env, g, durable, e) ||
+        (symlinkat(target, env->dir, path) < 0 && !err_sys(e, "link %s", path)) || !flip(env, seq, e)) {
+        forget(env, seq);
+        return err_as(e, ERR_ENVIRONMENT, "publish generation %u of '%s'", seq, env->path);
+    }
+    return finish(env, g, durable, e);
+}
+
+/* "name-version.dist-info" belongs to that package: names compare normalised. */
+static bool takes(struct map *wanted, struct str dir, struct arena *a)
+{
+    struct str stem = dir;
+
+    if (!str_cut_suffix(&stem, STR(".dist-info")))
+        return true; /* not a package */
+    size_t dash = str_rfind(stem, '-');
+    struct str name = name_normalize(a, str_sub(stem, 0, dash));
+    uint32_t i = map_find(wanted, name);
+
+    if (i == MAP_NONE || i == 0)
+        return false;
+    map_put(wanted, name, 0); /* 0: seen */
+    return true;
+}
+
+bool generation_is_hot(struct env *env, const struct generation *g)
+{
+    char path[STATE_NAME + 128];
+    AUTO_FILE_LIST list = { NULL };
+    AUTO_ARENA a = { 0 };
+    AUTO_MAP wanted = { 0 };
+    const struct dirent *d;
+    struct err ignored = { 0 }; /* whatever is wrong with the tree, it is then not to be used */
+    size_t seen = 0;
+
+    arena_init(&a);
+    for (size_t i = 0; i < g->n_packages; i++)
+        map_put(&wanted, name_normalize(&a, g->packages[i].name), 1);
+    (void)snprintf(path, sizeof path, ".gen/%u/%.*s", g->tree, (int)env->site.n, env->site.p);
+    if (!file_list_open(env->dir, path, &list, &ignored))
+        return false;
+    while (file_list_next(&list, &d, &ignored)) {
+        struct str name = str_of(d->d_name);
+
+        if (!takes(&wanted, name, &a))
+            return false;
+        seen += str_ends(name, STR(".dist-info"));
+    }
+    return ignored.kind == ERR_NONE && seen == g->n_packages;
+}
+
+bool generation_recover(struct env *env, bool *did, struct err *e)
+{
+    AUTO_ARENA a = { 0 };
+    uint64_t seq = 0;
+    struct str text;
+
+    *did = false;
+    if (env->state < 0 || env->layout != ENV_GENERATIONS)
+        return true;
+    arena_init(&a);
+    if (!fd_read_if_there(env->state, STATE_JOURNAL, 64, &a, &text, e))
+        return err_as(e, ERR_ENVIRONMENT, "repair '%s'", env->path);
+    if (!text.p)
+        return true;
+    if (!str_to_u64(str_trim(text), &seq) || seq > UINT32_MAX)
+        seq = 0; /* cut short by a power failure: nothing had been made then */
+    *did = true;
+    forget(env, (uint32_t)seq);
+    state_sweep(env->state);
+    return true;
+}
