@@ -22,6 +22,7 @@ struct buf;
 struct err;
 struct marker;
 struct marker_env;
+struct tag_set;
 
 #define LOCK_MAX (32 << 20) /* bytes of one lock */
 #define LOCK_NO_SIZE UINT64_MAX
@@ -35,7 +36,7 @@ struct lock_file {
     struct str name;        /* file name; from path or url when the table has none */
     struct str url, path;   /* at least one has n > 0 */
     uint64_t size;          /* LOCK_NO_SIZE when not given */
-    struct str upload_time; /* RFC 3339 with an offset; n == 0 when not given */
+    struct str upload_time; /* RFC 3339 with an offset; n == 0 when not given; the writer drops any other form */
     const struct lock_hash *hash;
     size_t n_hash;
     struct str subdirectory; /* of an archive */
@@ -119,7 +120,7 @@ struct lock_scope {
 };
 
 struct lock_selection {
-    const struct lock_package **package; /* in the lock's order */
+    const struct lock_package *const *package; /* in the lock's order */
     size_t n;
 };
 
@@ -128,6 +129,11 @@ struct lock_selection {
  * group the lock does not have. */
 MUST_USE bool lock_select(struct arena *a, const struct lock *l, const struct lock_scope *scope,
                           struct lock_selection *out, struct err *e);
+
+/* The file of a package with sdist or wheels that fits best: tag priority, then build tag, then the sdist. ERR_PACKAGE
+ * when nothing fits, with what the nearest wheel lacks. */
+MUST_USE bool lock_choose_file(const struct lock_package *p, const struct tag_set *tags, const struct lock_file **out,
+                               struct err *e);
 
 /* A lock that came from elsewhere may not name files of this machine. Fails with ERR_CONFIG. */
 MUST_USE bool lock_check_remote(const struct lock *l, struct err *e);
