@@ -130,19 +130,25 @@ static bool look(const char *executable, struct arena *a, struct asked *q, struc
     return true;
 }
 
-static struct str cache_file(const struct asked *q, const char *cache)
+static struct str cache_dir(const struct asked *q, const char *cache)
 {
-    return arena_printf(q->a, "%s/python-v1/%016llx", cache,
-                        (unsigned long long)hash_fast(q->executable, strlen(q->executable)));
+    return arena_printf(q->a, "%s/python-v1", cache);
+}
+
+static struct str cache_name(const struct asked *q)
+{
+    return arena_printf(q->a, "%016llx", (unsigned long long)hash_fast(q->executable, strlen(q->executable)));
 }
 
 static bool load(struct asked *q, const char *cache)
 {
     struct err ignored = { 0 }; /* what cannot be read is asked again */
-    struct str text;
+    struct str text, file;
 
-    if (!cache || !*cache ||
-        !fd_read_if_there(AT_FDCWD, cache_file(q, cache).p, PROBE_OUTPUT_MAX, q->a, &text, &ignored) || !text.p ||
+    if (!cache || !*cache)
+        return false;
+    file = arena_printf(q->a, STR_FMT "/" STR_FMT, STR_ARG(cache_dir(q, cache)), STR_ARG(cache_name(q)));
+    if (!fd_read_if_there(AT_FDCWD, file.p, PROBE_OUTPUT_MAX, q->a, &text, &ignored) || !text.p ||
         !str_cut_prefix(&text, q->key) || !str_next_line(&text, &q->more))
         return false;
     q->answer = text;
@@ -152,17 +158,17 @@ static bool load(struct asked *q, const char *cache)
 static void save(const struct asked *q, const char *cache)
 {
     struct err ignored = { 0 }; /* without a cache the next run asks again */
-    struct str file;
+    AUTO_FD dir = -1;
 
     if (!cache || !*cache || !q->is_elf) /* a script decides at each start what it runs */
         return;
-    file = cache_file(q, cache);
 
+    struct str path = cache_dir(q, cache);
     struct str text = arena_printf(q->a, STR_FMT STR_FMT "\n" STR_FMT, STR_ARG(q->key), STR_ARG(q->more),
                                    STR_ARG(q->answer));
 
-    if (!file_make_dirs(AT_FDCWD, arena_cstr(q->a, dir_of(file)), 0777, &ignored) ||
-        !file_replace(AT_FDCWD, file.p, text, 0666, FILE_NO_SYNC, &ignored))
+    if (!file_make_dirs(AT_FDCWD, path.p, 0777, &ignored) || !fd_open_dir(AT_FDCWD, path.p, &dir, &ignored) ||
+        !file_replace(dir, cache_name(q).p, text, 0666, FILE_NO_SYNC, &ignored))
         err_clear(&ignored);
 }
 
