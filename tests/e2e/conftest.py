@@ -5,6 +5,7 @@ nothing outside the test's own temporary directory is written.
 """
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+from index_server import IndexServer  # noqa: E402
+
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT = 120  # seconds a command may take before the test fails; nothing here takes more than a few
 KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH")
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 def find_blast():
@@ -150,3 +152,31 @@ def project(blast):
     p = Project(path, blast)
     p.require()
     return p
+
+
+@pytest.fixture
+def index(blast):
+    """An empty index that every command of the test asks: index.add(make_wheel("demo", "1.0"))."""
+    with IndexServer() as server:
+        blast.env["BLAST_INDEX_URL"] = server.index
+        yield server
+
+
+def interpreters():
+    """Version words ("3.11") to paths of the real interpreters here, the newest of each."""
+    found = {}
+    places = [Path("/usr/bin"), Path("/usr/local/bin")]
+    places += sorted(Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv").glob("versions/*/bin"))
+    for place in places:
+        for path in place.glob("python3.*"):
+            if re.fullmatch(r"python3\.\d+", path.name) and os.access(path, os.X_OK):
+                found[path.name[len("python"):]] = path
+    return found
+
+
+@pytest.fixture(scope="session")
+def pythons():
+    found = interpreters()
+    if not found:
+        pytest.skip("no python3.N in /usr/bin, /usr/local/bin or pyenv")
+    return found
