@@ -1,0 +1,340 @@
+#include "resolve/solve.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include "base/arena.h"
+#include "base/vec.h"
+
+/* Random universes small enough to try every assignment: the solver must find a solution exactly when there is one,
+ * the solution must be valid and hold nothing that is not needed, and waiting must not change it. */
+
+#define PACKAGES 7 /* the root included */
+#define VERSIONS 4
+#define DEPS 4
+
+struct universe {
+    struct arena a;
+    uint32_t packages;
+    uint32_t versions[PACKAGES];
+    uint32_t proxy_of[PACKAGES];
+    uint32_t constraint[PACKAGES]; /* mask of what is allowed */
+    struct solve_dep limit[PACKAGES];
+    struct solve_dep dep[PACKAGES][VERSIONS][DEPS];
+    uint32_t mask[PACKAGES][VERSIONS][DEPS]; /* of dep.allowed */
+    uint32_t deps[PACKAGES][VERSIONS];
+    bool unusable[PACKAGES][VERSIONS], hidden[PACKAGES][VERSIONS];
+    bool lowest;
+    uint64_t seed;
+    uint32_t patience; /* out of 8 answers, how many come at once */
+    uint32_t asked;
+};
+
+static uint32_t random_next(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*state >> 33);
+}
+
+static struct set set_from(struct arena *a, uint32_t mask)
+{
+    struct interval one[32];
+    size_t n = 0;
+
+    for (uint32_t k = 0; k < 32; k++)
+        if (mask >> k & 1)
+            one[n++] = (struct interval){ k, k + 1 };
+    return set_of(a, one, n);
+}
+
+static bool waits(struct universe *u)
+{
+    return u->patience < 8 && random_next(&u->seed) % 8 >= u->patience;
+}
+
+static void tell_package(void *ctx, uint32_t pkg, struct solve_package *out)
+{
+    struct universe *u = ctx;
+
+    *out = (struct solve_package){
+        .name = arena_printf(&u->a, "p%u", pkg),
+        .versions = u->versions[pkg],
+        .proxy_of = u->proxy_of[pkg],
+        .constraint = &u->limit[pkg],
+        .constraints = u->constraint[pkg] == UINT32_MAX ? 0 : 1,
+    };
+}
+
+static enum solve_answer choose_version(void *ctx, uint32_t pkg, const struct set *allowed, struct solve_choice *out)
+{
+    struct universe *u = ctx;
+
+    u->asked++;
+    assert_false(set_is_empty(allowed));
+    if (waits(u))
+        return SOLVE_PENDING;
+    out->rank = RANK_NONE;
+    for (uint32_t k = 0; k < u->versions[pkg]; k++) {
+        uint32_t r = u->lowest ? k : u->versions[pkg] - 1 - k;
+
+        if (set_has(allowed, r) && !u->hidden[pkg][r]) {
+            out->rank = r;
+            break;
+        }
+    }
+    return SOLVE_HAVE;
+}
+
+static enum solve_answer tell_deps(void *ctx, uint32_t pkg, uint32_t rank, struct solve_deps *out)
+{
+    struct universe *u = ctx;
+
+    u->asked++;
+    if (waits(u))
+        return SOLVE_PENDING;
+    if (u->unusable[pkg][rank]) {
+        out->reason = STR("is broken");
+        return SOLVE_UNUSABLE;
+    }
+    out->dep = u->dep[pkg][rank];
+    out->n = u->deps[pkg][rank];
+    return SOLVE_HAVE;
+}
+
+static struct str tell_text(void *ctx, uint32_t pkg, uint32_t rank)
+{
+    struct universe *u = ctx;
+
+    (void)pkg;
+    return arena_printf(&u->a, "%u", rank);
+}
+
+static struct solve *solver_for(struct universe *u)
+{
+    struct solve_source source = { u, tell_package, choose_version, tell_deps, tell_text };
+
+    return solve_new(&source);
+}
+
+/* A mask that leaves out a few versions; now and then all of them. */
+static uint32_t random_mask(uint64_t *seed, uint32_t versions)
+{
+    uint32_t all = (1u << versions) - 1;
+
+    switch (random_next(seed) % 8) {
+    case 0:
+        return random_next(seed) & random_next(seed) & all;
+    case 1:
+        return all;
+    case 2:
+        return 1u << random_next(seed) % (versions ? versions : 1) & all;
+    default:
+        return random_next(seed) & all;
+    }
+}
+
+/* The last one or two packages may be extras of an earlier one. */
+static void make_proxies(struct universe *u, uint64_t *seed)
+{
+    for (uint32_t p = u->packages - 2; p < u->packages; p++) {
+        if (p < 3 || random_next(seed) % 2)
+            continue;
+        u->proxy_of[p] = 1 + random_next(seed) % 2;
+        u->versions[p] = u->versions[u->proxy_of[p]];
+        for (uint32_t r = 0; r < VERSIONS; r++) /* an extra is as usable as its base */
+            u->hidden[p][r] = u->hidden[u->proxy_of[p]][r];
+    }
+}
+
+static void make_deps(struct universe *u, uint32_t pkg, uint32_t rank, uint64_t *seed)
+{
+    uint32_t n = pkg == 0 ? 1 + random_next(seed) % DEPS : random_next(seed) % DEPS;
+
+    u->deps[pkg][rank] = n;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t on = 1 + random_next(seed) % (u->packages - 1);
+        uint32_t mask = random_mask(seed, u->versions[on]);
+
+        u->mask[pkg][rank][i] = mask;
+        u->dep[pkg][rank][i] = (struct solve_dep){
+            .pkg = on,
+            .allowed = set_from(&u->a, mask),
+            .text = arena_printf(&u->a, "p%u in %x", on, mask),
+        };
+    }
+}
+
+static void make_universe(struct universe *u, uint64_t seed)
+{
+    *u = (struct universe){ .packages = 3 + random_next(&seed) % (PACKAGES - 2), .seed = seed, .patience = 8 };
+    u->versions[0] = 1;
+    u->lowest = random_next(&seed) % 2;
+    for (uint32_t p = 0; p < u->packages; p++) {
+        u->proxy_of[p] = PKG_NONE;
+        u->constraint[p] = UINT32_MAX;
+        if (p > 0)
+            u->versions[p] = random_next(&seed) % 12 == 0 ? 0 : 1 + random_next(&seed) % VERSIONS;
+        for (uint32_t r = 0; p > 0 && r < u->versions[p]; r++) {
+            u->unusable[p][r] = random_next(&seed) % 10 == 0;
+            u->hidden[p][r] = random_next(&seed) % 12 == 0;
+        }
+    }
+    make_proxies(u, &seed);
+    for (uint32_t p = 1; p < u->packages; p++) {
+        if (random_next(&seed) % 5 == 0) {
+            u->constraint[p] = random_mask(&seed, u->versions[p]);
+            u->limit[p] = (struct solve_dep){ .allowed = set_from(&u->a, u->constraint[p]), .text = STR("limit") };
+        }
+    }
+    for (uint32_t p = 0; p < u->packages; p++)
+        for (uint32_t r = 0; r < u->versions[p]; r++)
+            make_deps(u, p, r, &seed);
+}
+
+/* Is choosing at[p] (RANK_NONE: not at all) for every package allowed? */
+static bool is_valid(const struct universe *u, const uint32_t *at)
+{
+    for (uint32_t p = 0; p < u->packages; p++) {
+        uint32_t r = at[p];
+
+        if (r == RANK_NONE)
+            continue;
+        if (u->unusable[p][r] || u->hidden[p][r] || (u->constraint[p] >> r & 1) == 0)
+            return false;
+        if (u->proxy_of[p] != PKG_NONE && at[u->proxy_of[p]] != r)
+            return false;
+        for (uint32_t i = 0; i < u->deps[p][r]; i++) {
+            uint32_t on = at[u->dep[p][r][i].pkg];
+
+            if (on == RANK_NONE || (u->mask[p][r][i] >> on & 1) == 0)
+                return false;
+        }
+    }
+    return at[0] == 0;
+}
+
+static bool has_solution(const struct universe *u)
+{
+    uint32_t at[PACKAGES] = { 0 };
+
+    for (uint32_t p = 1; p < u->packages; p++)
+        at[p] = RANK_NONE;
+    for (;;) {
+        uint32_t p = 1;
+
+        if (is_valid(u, at))
+            return true;
+        while (p < u->packages && (u->versions[p] == 0 || at[p] == u->versions[p] - 1))
+            at[p++] = RANK_NONE;
+        if (p == u->packages)
+            return false;
+        at[p]++; /* RANK_NONE + 1 is rank 0 */
+    }
+}
+
+/* Chosen packages that the root's requirements do not lead to. */
+static uint32_t count_idle(const struct universe *u, const uint32_t *at)
+{
+    bool needed[PACKAGES] = { true };
+    uint32_t idle = 0;
+
+    for (uint32_t round = 0; round < u->packages; round++)
+        for (uint32_t p = 0; p < u->packages; p++) {
+            if (!needed[p] || at[p] == RANK_NONE)
+                continue;
+            if (u->proxy_of[p] != PKG_NONE)
+                needed[u->proxy_of[p]] = true;
+            for (uint32_t i = 0; i < u->deps[p][at[p]]; i++)
+                needed[u->dep[p][at[p]][i].pkg] = true;
+        }
+    for (uint32_t p = 0; p < u->packages; p++)
+        idle += at[p] != RANK_NONE && !needed[p];
+    return idle;
+}
+
+static enum solve_state run(struct universe *u, uint32_t *at, uint32_t *waited)
+{
+    struct solve *s = solver_for(u);
+    enum solve_state state;
+
+    *waited = 0;
+    while ((state = solve_step(s)) == SOLVE_WANTS)
+        ++*waited;
+    for (uint32_t p = 0; p < u->packages; p++)
+        at[p] = solve_decision(s, p);
+    assert_int_equal(solve_step(s), state);
+    solve_free(s);
+    return state;
+}
+
+#define CHECK(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            fail_msg("seed %llu: %s", (unsigned long long)seed, #condition);                                           \
+    } while (0)
+
+static void agrees_with_trying_everything(void **state)
+{
+    uint32_t solved = 0, rounds = 20000;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= rounds; seed++) {
+        struct universe u;
+        uint32_t at[PACKAGES], again[PACKAGES], waited;
+
+        make_universe(&u, seed);
+
+        enum solve_state end = run(&u, at, &waited);
+
+        CHECK(waited == 0);
+        CHECK((end == SOLVE_DONE) == has_solution(&u));
+        if (end == SOLVE_DONE) {
+            CHECK(is_valid(&u, at));
+            CHECK(count_idle(&u, at) == 0);
+            solved++;
+        }
+        u.patience = 1 + (uint32_t)seed % 6;
+        CHECK(run(&u, again, &waited) == end);
+        CHECK(memcmp(at, again, u.packages * sizeof *at) == 0 || end == SOLVE_FAILED);
+        arena_clear(&u.a);
+    }
+    assert_true(solved > rounds / 10 && solved < rounds - rounds / 10); /* both outcomes are really tested */
+}
+
+/* Relaxing nothing but requirements that are said not to matter never helps. */
+static void names_the_requirements_that_take_part(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 3000; seed++) {
+        struct universe u;
+        uint32_t index[DEPS], n;
+
+        make_universe(&u, seed * 7919);
+
+        struct solve *s = solver_for(&u);
+
+        if (solve_step(s) == SOLVE_FAILED) {
+            n = solve_culprits(s, index, DEPS);
+            CHECK(n >= 1 && n <= u.deps[0][0]);
+            for (uint32_t i = 0; i < n; i++) {
+                CHECK(i == 0 || index[i - 1] < index[i]);
+                u.dep[0][0][i] = u.dep[0][0][index[i]];
+                u.mask[0][0][i] = u.mask[0][0][index[i]];
+            }
+            u.deps[0][0] = n;
+            CHECK(!has_solution(&u));
+        }
+        solve_free(s);
+        arena_clear(&u.a);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(agrees_with_trying_everything),
+        cmocka_unit_test(names_the_requirements_that_take_part),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
