@@ -272,7 +272,9 @@ static void note_answer(struct http_slot *s)
     r->got_last_modified = header(s, "last-modified");
     r->ranges = status == 206 || str_eq_nocase(header(s, "accept-ranges"), STR("bytes"));
     r->body_at = 0;
-    r->total_size = length >= 0 && status == 200 && header(s, "content-encoding").n == 0 ? (uint64_t)length : UINT64_MAX;
+    bool plain = length >= 0 && status == 200 && header(s, "content-encoding").n == 0;
+
+    r->total_size = plain ? (uint64_t)length : UINT64_MAX;
     note_freshness(s);
     if (!fresh_retry_after(header(s, "retry-after"), clock_now(), &s->retry_after))
         s->retry_after = -1;
@@ -301,8 +303,9 @@ static bool check_part(struct http_slot *s)
                  : r->range == HTTP_TAIL && (r->total_size == UINT64_MAX || at + r->range_n >= r->total_size);
 
     if (!asked) {
-        (void)err_set(&r->err, ERR_NETWORK, "'%s' sends bytes from %" PRIu64 " on where others were asked for (%" PRIu64 ")",
-                      fault_host(s), at, r->to_file ? s->asked_at : r->range_at);
+        (void)err_set(&r->err, ERR_NETWORK,
+                      "'%s' sends bytes from %" PRIu64 " on where others were asked for (%" PRIu64 ")", fault_host(s),
+                      at, r->to_file ? s->asked_at : r->range_at);
         return stop(s);
     }
     r->body_at = at;

@@ -74,7 +74,8 @@ static bool timed_out(struct http_slot *s)
     curl_off_t connected = 0;
 
     (void)s->setup->call->curl_easy_getinfo(s->easy, CURLINFO_CONNECT_TIME_T, &connected);
-    (void)err_set(&s->r->err, ERR_NETWORK, connected ? "'%s' sent (almost) nothing for %u s" : "connect to '%s': no answer within %u s",
+    (void)err_set(&s->r->err, ERR_NETWORK,
+                  connected ? "'%s' sent (almost) nothing for %u s" : "connect to '%s': no answer within %u s",
                   fault_host(s), s->setup->config.timeout_s);
     (void)err_hint(&s->r->err, "raise request_timeout when the network is slow");
     return true;
@@ -82,7 +83,8 @@ static bool timed_out(struct http_slot *s)
 
 static bool not_trusted(struct http_slot *s, CURLcode code)
 {
-    (void)err_set(&s->r->err, ERR_NETWORK, "the certificate of '%s' is not accepted: %s", fault_host(s), detail(s, code));
+    (void)err_set(&s->r->err, ERR_NETWORK, "the certificate of '%s' is not accepted: %s", fault_host(s),
+                  detail(s, code));
     (void)err_hint(&s->r->err, "a proxy or index with an authority of its own: name its certificate in SSL_CERT_FILE");
     return false;
 }
@@ -119,7 +121,6 @@ bool fault_describe(struct http_slot *s, CURLcode code)
     case CURLE_COULDNT_RESOLVE_PROXY:
         return bad_proxy(s, "its name cannot be resolved");
     case CURLE_PROXY:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         return bad_proxy(s, detail(s, code));
     case CURLE_COULDNT_CONNECT:
         return not_connected(s, code);

@@ -80,7 +80,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *http, void *k
         return 0;
     }
     event.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
-    if (epoll_ctl(h->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) < 0 && errno == (known ? ENOENT : EEXIST))
+    if (epoll_ctl(h->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) < 0 &&
+        errno == (known ? ENOENT : EEXIST))
         (void)epoll_ctl(h->epoll, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event); /* the number was used again */
     if (!known)
         (void)h->setup.call->curl_multi_assign(h->multi, fd, h);

@@ -35,7 +35,7 @@ struct http_config {
     unsigned max_connections; /* to one host over HTTP/1.1; 0: 16 */
     unsigned timeout_s;       /* for connecting, and for silence afterwards; 0: 30 (request_timeout) */
     unsigned tries;           /* of one request; 0: 3 */
-    unsigned deadline_s;      /* from the first try on no retry begins later than this; 0: 10 * timeout_s, at most 300 */
+    unsigned deadline_s;      /* no retry begins later after the first try; 0: 10 * timeout_s, at most 300 */
     bool insecure;            /* verify_ssl = false */
     bool offline;             /* every request fails at once */
     bool http1;               /* no HTTP/2 */

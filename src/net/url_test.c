@@ -43,7 +43,8 @@ static void joins_as_rfc_3986_says(void **state)
         { "https://index.example", "demo-1.0.whl", "https://index.example/demo-1.0.whl" },
         { "https://index.example/s/", "//files.example/demo-1.0.whl", "https://files.example/demo-1.0.whl" },
         { "https://index.example/s/", "  http://files.example/a b.whl\n", "http://files.example/a%20b.whl" },
-        { "https://index.example/s/", "d\xc3\xa9mo-1.0%2Blocal.whl", "https://index.example/s/d%C3%A9mo-1.0%2Blocal.whl" },
+        { "https://index.example/s/", "d\xc3\xa9mo-1.0%2Blocal.whl",
+          "https://index.example/s/d%C3%A9mo-1.0%2Blocal.whl" },
         { "https://u:p@index.example/s/", "x.whl", "https://u:p@index.example/s/x.whl" },
         { "https://u:p@index.example/s/", "https://index.example:443/x", "https://u:p@index.example:443/x" },
         { "https://u:p@index.example/s/", "https://files.example/x", "https://files.example/x" },
@@ -175,7 +176,8 @@ static void never_shows_a_password(void **state)
         { "https://me:ge@heim@index.example/", "https://me:****@index.example/" },
         { "https://me:gehe im@index.example/", "****@index.example/" },
         { "me:geheim@index.example", "****@index.example" },
-        { "https://files.example/x?X-Sig=geheim&n=1&token=geheim#f", "https://files.example/x?X-Sig=****&n=1&token=****#f" },
+        { "https://files.example/x?X-Sig=geheim&n=1&token=geheim#f",
+          "https://files.example/x?X-Sig=****&n=1&token=****#f" },
         { "https://index.example/?q=1", "https://index.example/?q=1" },
     };
 

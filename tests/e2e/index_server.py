@@ -13,7 +13,8 @@ On its own: `index_server.py [--dir WHEELS] [--many N]` prints its base URL as t
 at the end of its standard input (--stdin), or after --lifetime seconds.
 
 A path `/x/BEHAVIOUR,BEHAVIOUR.../rest` answers as `/rest` does, changed by the behaviours. Each is `word` or
-`word=value`, and may end in `@page`, `@file` or `@metadata` (only for those) and `!N` (only the first N times this path is asked):
+`word=value`, and may end in `@page`, `@file` or `@metadata` (only for those) and `!N` (only the first N times this path
+is asked):
 
   status=N            this status and a short body          retry-after=S      with Retry-After (also `date:S`)
   truncate=N          closes after N bytes of the body       reset=N            the same with a TCP reset
@@ -136,11 +137,12 @@ def _hostile_entries(kind):
 
 
 def make_wheel(name, version, requires=(), files=None, entry_points=None, requires_python=None, tags="py3-none-any",
-               extras=(), build=None, data=None, hostile=None, metadata_extra="", record="right", metadata=None, **said):
+               extras=(), build=None, data=None, hostile=None, metadata_extra="", record="right", metadata=None,
+               **said):
     """A wheel as File. `files`: path -> text or bytes (default: one module). `data`: paths under NAME.data/.
-    `entry_points`: text of entry_points.txt, or {"command": "module:function"}. `hostile`: a kind of _hostile_entries().
-    `record`: right, wrong, none, short (lists too few). `metadata`: what the index answers for .metadata in place of the
-    wheel's own. Others: fields of File."""
+    `entry_points`: text of entry_points.txt, or {"command": "module:function"}. `hostile`: see _hostile_entries().
+    `record`: right, wrong, none, short (lists too few). `metadata`: what the index answers for .metadata in place of
+    the wheel's own. Others: fields of File."""
     module = name.replace("-", "_").replace(".", "_").lower()
     stem = f"{re.sub(r'[-_.]+', '_', name)}-{version}"
     info = f"{stem}.dist-info"
@@ -173,7 +175,8 @@ def make_wheel(name, version, requires=(), files=None, entry_points=None, requir
         if record != "none":
             z.writestr(_entry(f"{info}/RECORD"), "".join(lines) + f"{info}/RECORD,,\n")
     file_name = f"{stem}{'-' + build if build else ''}-{tags}.whl"
-    return File(file_name, out.getvalue(), own if metadata is None else metadata, name, version, requires_python, **said)
+    said_metadata = own if metadata is None else metadata
+    return File(file_name, out.getvalue(), said_metadata, name, version, requires_python, **said)
 
 
 class _quiet:
@@ -202,7 +205,7 @@ def build_wheel(where, config_settings=None, metadata_directory=None):
     module = NAME.replace("-", "_")
     body = {{f"{{module}}/__init__.py": f"__version__ = {{VERSION!r}}\\nBUILT = True\\n".encode(),
             f"{{STEM}}.dist-info/METADATA": METADATA,
-            f"{{STEM}}.dist-info/WHEEL": b"Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"}}
+            f"{{STEM}}.dist-info/WHEEL": b"Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"}}
     record = ""
     with zipfile.ZipFile(os.path.join(where, STEM + "-py3-none-any.whl"), "w") as z:
         for path, data in body.items():
@@ -219,8 +222,9 @@ def make_sdist(name, version, requires=(), requires_python=None, build_requires=
     stem = f"{re.sub(r'[-_.]+', '_', name).lower()}-{version}"
     meta = core_metadata(name, version, requires, requires_python)
     content = {
-        "pyproject.toml": f"[build-system]\nrequires = {json.dumps(list(build_requires))}\nbuild-backend = \"backend\"\n"
-                          f"backend-path = [\".\"]\n[project]\nname = \"{name}\"\nversion = \"{version}\"\n"
+        "pyproject.toml": f"[build-system]\nrequires = {json.dumps(list(build_requires))}\n"
+                          f"build-backend = \"backend\"\nbackend-path = [\".\"]\n"
+                          f"[project]\nname = \"{name}\"\nversion = \"{version}\"\n"
                           f"dependencies = {json.dumps(list(requires))}\n",
         "backend.py": backend or BACKEND.format(name=name, version=version, metadata=meta),
         "PKG-INFO": meta,
@@ -572,7 +576,7 @@ class IndexServer:
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
-            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+            self.server.socket = context.wrap_socket(self.server.socket, True, do_handshake_on_connect=False)
             self.url = self.url.replace("http:", "https:")
         self.index = self.url + "/simple/"
 

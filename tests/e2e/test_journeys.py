@@ -1,6 +1,7 @@
 """What a user does from day to day: start, install, remove, run, undo. The environment's own Python is the judge."""
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -268,7 +269,7 @@ def test_doctor_is_content_with_a_fresh_environment(project, shop):
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_activation_text_works_in_the_shell(project, shop, shell):
-    if subprocess.run(["which", shell], capture_output=True).returncode:
+    if not shutil.which(shell):
         pytest.skip(f"{shell} is not installed")
     project.require("demo")
     project("start")

@@ -1,12 +1,9 @@
 """Which versions are taken, and what is said when none fit. The resolver itself has its own scenarios; this is the way
 from the command line and the index to it and back."""
 import re
-import sys
 
 import pytest
-from index_server import make_sdist, make_wheel
-
-HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
+from index_server import IndexServer, make_sdist, make_wheel
 
 
 def test_an_extra_brings_its_requirements(project, index):
@@ -183,7 +180,6 @@ def test_find_links_alone_are_enough(project, index, tmp_path):
 
 
 def test_the_first_index_that_knows_a_package_wins(project, index):
-    from index_server import IndexServer
     index.add(make_wheel("demo", "1.0"))
     with IndexServer([make_wheel("demo", "9.0"), make_wheel("other", "1.0")]) as extra:
         extra_first = project.blast.env.pop("BLAST_INDEX_URL")

@@ -1,6 +1,8 @@
 """When the index, the network or the process misbehaves: the old environment stays, and the message helps."""
 import os
+import shutil
 import signal
+import subprocess
 import time
 
 import pytest
@@ -90,10 +92,40 @@ def test_two_installs_at_once_both_arrive(started, index):
     assert started.installed_by_python() == {"old": "1.0", "one": "1.0", "two": "1.0"}
 
 
-def test_a_full_disk_changes_nothing(started, index):
-    index.add(make_wheel("new", "1.0"))
-    r = started("install", "new", code=None, env={"TMPDIR": "/dev/full"})
-    assert r.code == 0 or still_old(started), r
+@pytest.fixture
+def small_disk(tmp_path):
+    """Mounts a small file system on a directory, keeping what is in it; as root, where mounting is allowed."""
+    mounted = []
+
+    def mount(folder, options):
+        kept = tmp_path / "kept"
+        shutil.copytree(folder, kept, symlinks=True) if folder.exists() else kept.mkdir()
+        folder.mkdir(parents=True, exist_ok=True)
+        p = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True)
+        if p.returncode:
+            pytest.skip(f"a small file system cannot be mounted here: {p.stderr.strip()}")
+        mounted.append(folder)
+        shutil.copytree(kept, folder, symlinks=True, dirs_exist_ok=True)
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_full_disk_under_the_store_changes_nothing(started, index, small_disk):
+    index.add(make_wheel("new", "1.0", files={"new.bin": os.urandom(4 << 20)}))
+    small_disk(started.blast.home / "blast", "size=3m")
+    r = started("install", "new", code=1)
+    assert "No space left on device" in r.stderr, r
+    assert still_old(started)
+
+
+def test_a_full_disk_under_the_project_changes_nothing(started, index, small_disk):
+    index.add(make_wheel("new", "1.0", data={f"data/share/{i}": "x" for i in range(2000)}))
+    small_disk(started.path, "nr_inodes=600")
+    r = started("install", "new", code=None)
+    assert r.code == 1 and "No space left on device" in r.stderr, r
+    assert still_old(started)
 
 
 def test_a_project_that_moved_still_works(started):
