@@ -1,0 +1,40 @@
+/* EnvironmentLayer: the environment of a workspace, found, made, changed by one generation at a time.
+ *
+ * EnvironmentState is env/ (the generation that is current and its manifest). Container and ResourceManager, the
+ * sandbox's side, are not part of this version: env_layer_unenforced() says which settings therefore do nothing.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include "base/attr.h"
+#include "base/str.h"
+#include "env/env.h"
+#include "install/apply.h"
+#include "sync/request.h"
+
+struct err;
+struct pkg_wheels;
+struct inputs;
+struct store;
+struct workspace;
+
+/* Opens the environment; makes it for the workspace's interpreter when there is none, or makes it anew when it is for
+ * another interpreter or its own is gone. *made says so. A foreign environment (--env) is never made or replaced:
+ * ERR_ENVIRONMENT. The environment comes locked. */
+MUST_USE bool env_layer_open(struct workspace *w, struct env *env, bool *made, struct err *e);
+/* Opens what is there for reading, without a lock. ERR_ENVIRONMENT with a hint when there is none. */
+MUST_USE bool env_layer_read(struct workspace *w, struct env *env, struct err *e);
+
+struct env_change {
+    const struct pkg_wheels *wheels;
+    const struct inputs *inputs;
+    const struct generation_input *input; /* the lock it is made from, for the manifest; NULL: none */
+    struct str command;   /* for the history: "install flask" */
+    bool keep_others;     /* what is installed besides stays */
+};
+
+MUST_USE bool env_layer_apply(struct workspace *w, struct env *env, const struct store *store,
+                              const struct env_change *change, struct apply_result *out, struct err *e);
+
+/* The settings of blast.toml that this version does not enforce, in one line; n == 0: nothing is asked for. */
+MUST_USE struct str env_layer_unenforced(const struct workspace *w);

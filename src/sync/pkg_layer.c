@@ -1,0 +1,180 @@
+#include "sync/pkg_layer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "build_config.h"
+#include "index/feed.h"
+#include "index/flat.h"
+#include "index/page.h"
+#include "net/auth.h"
+#include "net/http.h"
+#include "net/url.h"
+#include "pep/name.h"
+#include "resolve/explain.h"
+#include "resolve/solve.h"
+#include "sync/solution.h"
+#include "sync/workspace.h"
+
+void pkg_net_init(struct pkg_net *n, struct workspace *w)
+{
+    *n = (struct pkg_net){ .w = w };
+}
+
+bool pkg_net_open(struct pkg_net *n, const struct inputs *in, struct err *e)
+{
+    const struct config *c = &n->w->config;
+    struct http_config h = {
+        .max_requests = (unsigned)c->resolver_max_concurrent_requests,
+        .timeout_s = (unsigned)c->resolver_request_timeout,
+        .insecure = !c->resolver_verify_ssl,
+        .offline = in->index.offline,
+    };
+
+    if (n->http)
+        return true;
+    if (!auth_open(&n->auth, e))
+        return false;
+    for (size_t i = 0; i < in->index.n_url; i++)
+        if (!auth_add_url(n->auth, in->index.url[i], e))
+            return false;
+    h.auth = n->auth;
+    return http_open(&h, &n->http, e);
+}
+
+void pkg_net_close(struct pkg_net *n)
+{
+    if (n->http)
+        http_close(n->http);
+    if (n->auth)
+        auth_close(n->auth);
+    n->http = NULL;
+    n->auth = NULL;
+}
+
+/* Everything of one resolve, so that it can be cleared in one place. */
+struct run {
+    struct workspace *w;
+    const struct inputs *in;
+    struct index_target target;
+    struct catalog catalog;
+    struct source source;
+    struct feed *feed;
+    struct solve *solver;
+};
+
+static void run_close(struct run *r)
+{
+    solve_free(r->solver);
+    feed_free(r->feed);
+    source_close(&r->source);
+    catalog_close(&r->catalog);
+}
+
+static bool add_direct_files(struct run *r, struct err *e)
+{
+    uint32_t project;
+
+    for (size_t i = 0; i < r->in->roots.n; i++) {
+        const struct source_root *root = &r->in->roots.p[i];
+
+        if (root->req.url.n && !flat_direct(&r->catalog, root->req.url, root->req.name, &project, e))
+            return err_wrap(e, STR_FMT ": requirement '" STR_FMT "'", STR_ARG(root->origin), STR_ARG(root->text));
+    }
+    return true;
+}
+
+static bool read_link_pages(struct run *r, struct pkg_net *net, struct err *e)
+{
+    for (size_t i = 0; i < r->in->index.n_find_links; i++) {
+        struct str url = r->in->index.find_links[i];
+        struct page page;
+
+        if (!url_is_http(url))
+            continue;
+        AUTO_BUF body;
+        struct http_request q = { .url = url, .accept = STR("text/html"), .compressed = true, .body = &body };
+
+        buf_init(&body, LISTING_PAGE_MAX);
+        bool ok = pkg_net_open(net, r->in, e) && http_get(net->http, &q, e) && http_check_status(&q, e);
+        struct str text = ok ? arena_str(&r->catalog.a, buf_done(&body)) : STR("");
+        struct str final = ok ? arena_str(&r->catalog.a, q.final_url) : STR("");
+
+        ok = ok && page_parse(text, STR("text/html"), final, &r->catalog.a, &page, e) &&
+             flat_read_page(&page, &r->catalog, e);
+        http_request_clear(&q);
+        if (!ok)
+            return err_wrap(e, "read --find-links '" STR_FMT "'", STR_ARG(url_redacted(r->w->a, url)));
+    }
+    return true;
+}
+
+static void prefer(struct run *r, const struct pkg_pin *pin, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t k = catalog_project(&r->catalog, name_normalize(r->w->a, pin[i].name));
+
+        r->catalog.projects.p[k]->preferred = pin[i].version;
+    }
+}
+
+static bool run_open(struct run *r, const struct pkg_pin *pin, size_t n_pin, struct pkg_net *net, struct err *e)
+{
+    const struct py_facts *py = &r->w->python;
+
+    r->target = (struct index_target){ .tags = facts_tags(py, r->w->a), .env = &py->marker, .python = py->version };
+    if (!catalog_open(&r->in->index, &r->target, &r->catalog, e))
+        return false;
+    if (!read_link_pages(r, net, e) || !add_direct_files(r, e))
+        return false;
+    prefer(r, pin, n_pin);
+    return source_open(&r->source, &r->catalog, r->in->roots.p, r->in->roots.n, r->w->request->no_deps, e);
+}
+
+static bool failed(struct run *r, struct err *e)
+{
+    struct explain x = explain_new(r->solver, r->w->a);
+    struct str text = explain_text(&x, EXPLAIN_LINES, r->w->a);
+
+    return err_set(e, ERR_RESOLUTION, STR_FMT, STR_ARG(text));
+}
+
+static bool run_solve(struct run *r, struct pkg_net *net, const struct watch *watch, struct err *e)
+{
+    struct solve_source iface = source_interface(&r->source);
+    enum solve_state state;
+
+    r->solver = solve_new(&iface);
+    while ((state = solve_step(r->solver)) == SOLVE_WANTS) {
+        if (!r->feed) {
+            if (!r->in->index.offline && !pkg_net_open(net, r->in, e))
+                return false;
+            r->feed = feed_new(&r->catalog, &r->source, net->http);
+        }
+        watch_show(watch, "Resolving", r->catalog.projects.n, 0, 0, 0);
+        if (!feed_wait(r->feed, r->solver, e))
+            return false;
+    }
+    return state == SOLVE_DONE || failed(r, e);
+}
+
+bool pkg_resolve(struct workspace *w, const struct inputs *in, const struct pkg_pin *pin, size_t n_pin,
+                 struct pkg_net *net, const struct watch *watch, struct timings *t, struct lock *out, struct err *e)
+{
+    struct run r = { .w = w, .in = in };
+    uint64_t begun = clock_us();
+    struct feed_figures figures = { 0 };
+    bool ok = run_open(&r, pin, n_pin, net, e) && run_solve(&r, net, watch, e);
+
+    if (r.feed)
+        feed_figures(r.feed, &figures);
+    ok = ok && solution_lock(w, in, &r.source, r.solver, out, e);
+    t->pages += figures.pages;
+    t->metadata += figures.metadata;
+    t->bytes += figures.bytes;
+    t->us[PHASE_RESOLVE] += clock_us() - begun;
+    run_close(&r);
+    return ok;
+}

@@ -1,0 +1,64 @@
+/* PackageLayer: from inputs to a lock, and from a lock to wheels in the store. Changes no environment.
+ *
+ * DependencyResolver is resolve/ over index/; PackageInstaller is install/; the version manager (which pins are kept)
+ * is `preferred` below.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include "base/attr.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "lock/lock.h"
+#include "store/store.h"
+#include "sync/inputs.h"
+#include "sync/request.h"
+
+struct auth;
+struct err;
+struct http;
+struct workspace;
+
+/* A version to keep if it still fits. */
+struct pkg_pin {
+    struct str name, version;
+};
+
+/* The connection to the outside, opened when the first request must be made. */
+struct pkg_net {
+    struct workspace *w;
+    struct auth *auth;
+    struct http *http;
+};
+void pkg_net_init(struct pkg_net *n, struct workspace *w);
+MUST_USE bool pkg_net_open(struct pkg_net *n, const struct inputs *in, struct err *e);
+void pkg_net_close(struct pkg_net *n);
+#define AUTO_PKG_NET AUTO(pkg_net_close) struct pkg_net
+
+/* The lock that the inputs give for the workspace's interpreter. ERR_RESOLUTION with the explanation when there is no
+ * solution. Texts live in the workspace's arena. */
+MUST_USE bool pkg_resolve(struct workspace *w, const struct inputs *in, const struct pkg_pin *pin, size_t n_pin,
+                          struct pkg_net *net, const struct watch *watch, struct timings *t, struct lock *out,
+                          struct err *e);
+
+/* One package to install. */
+struct pkg_wheel {
+    const struct lock_package *package;
+    const struct lock_file *file; /* the best wheel for this interpreter */
+    struct str sha256;            /* hexadecimal */
+    struct store_entry entry;     /* released by pkg_wheels_release() */
+    bool have;                    /* entry is open */
+};
+
+struct pkg_wheels {
+    struct pkg_wheel *p;
+    size_t n;
+    VEC(struct str) fresh; /* sha256 of the entries that were made now: their bytecode is due */
+};
+
+/* The wheels of these packages, fetched and unpacked as far as the store lacks them. The store is shared by the caller
+ * (store/guard.h). */
+MUST_USE bool pkg_fetch(struct workspace *w, const struct inputs *in, const struct lock_selection *sel,
+                        const struct store *store, struct pkg_net *net, const struct watch *watch, struct timings *t,
+                        struct pkg_wheels *out, struct err *e);
+void pkg_wheels_release(struct pkg_wheels *p);
