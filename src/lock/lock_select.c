@@ -82,7 +82,7 @@ static bool select_packages(struct arena *a, const struct lock *l, const struct 
         uint32_t first = map_get_or_add(&seen, p->name, (uint32_t)i, &added);
 
         if (!added)
-            return err_set(e, ERR_RESOLUTION, "the lock is ambiguous: both " STR_FMT " and " STR_FMT " of '" STR_FMT "'",
+            return err_set(e, ERR_RESOLUTION, "the lock is ambiguous: " STR_FMT " and " STR_FMT " of '" STR_FMT "'",
                            STR_ARG(l->package[first].version), STR_ARG(p->version), STR_ARG(p->name));
         chosen[n++] = p;
     }
