@@ -42,6 +42,7 @@ static bool dir_has_roots(const char *path, bool *has, struct err *e)
 
     if (!file_list_open(AT_FDCWD, path, &list, e))
         return err_as(e, ERR_CONFIG, "read the certificates of SSL_CERT_DIR");
+    err_clear(e);
     while (!*has && file_list_next(&list, &entry, e))
         *has = is_hashed_name(str_of(entry->d_name));
     return e->kind == ERR_NONE;
