@@ -112,11 +112,12 @@ static bool take_op(struct str *s, enum spec_op *op)
     return false;
 }
 
-/* "===" takes nearly any text: not white space, and not what ends a specifier in a requirement. */
+/* "===" takes nearly any text: not white space, and not what ends a specifier in a requirement. Control characters are
+ * left out by us. */
 static bool is_plain(struct str s)
 {
     for (size_t i = 0; i < s.n; i++)
-        if (char_is_space(s.p[i]) || s.p[i] == ';' || s.p[i] == ')')
+        if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7F || s.p[i] == ';' || s.p[i] == ')')
             return false;
     return true;
 }
@@ -206,12 +207,26 @@ const char *spec_op_text(enum spec_op op)
 
 struct str spec_format(const struct spec *s, struct arena *a)
 {
-    struct str out = STR("");
+    size_t n = 0, room = 0;
 
     for (uint32_t i = 0; i < s->n; i++)
-        out = arena_printf(a, STR_FMT "%s%s" STR_FMT, STR_ARG(out), i ? "," : "", spec_op_text(s->clause[i].op),
-                           STR_ARG(s->clause[i].text));
-    return out;
+        room += s->clause[i].text.n + 4; /* the longest operator and a comma */
+
+    char *p = arena_alloc(a, room + 1);
+
+    for (uint32_t i = 0; i < s->n; i++) {
+        struct str op = str_of(spec_op_text(s->clause[i].op)), text = s->clause[i].text;
+
+        if (i > 0)
+            p[n++] = ',';
+        memcpy(p + n, op.p, op.n);
+        n += op.n;
+        if (text.n > 0)
+            memcpy(p + n, text.p, text.n);
+        n += text.n;
+    }
+    p[n] = '\0';
+    return (struct str){ p, n };
 }
 
 static bool is_below_end(const struct spec_clause *c, const struct version *v)
