@@ -22,6 +22,7 @@ struct gather {
     struct candidates *c;
     const struct py_search *search;
     const char *pyenv;
+    bool front_only;
     VEC(struct seen) seen;
 };
 
@@ -163,6 +164,8 @@ static void add_directory(struct gather *g, struct str dir)
 
     add(g, arena_printf(a, STR_FMT "/python3", STR_ARG(dir)), STR("python3"), true);
     add(g, arena_printf(a, STR_FMT "/python", STR_ARG(dir)), STR("python"), true);
+    if (g->front_only)
+        return;
     for (unsigned minor = NEWEST_MINOR; minor >= OLDEST_MINOR; minor--) {
         for (int i = 0; i < 3; i++) {
             char name[32];
@@ -219,9 +222,9 @@ static void add_installations(struct gather *g, const char *dir)
         add_installation(g, arena_printf(g->c->a, "%s/" STR_FMT, dir, STR_ARG(names.p[i])), names.p[i], false);
 }
 
-void candidates_gather(const struct py_search *search, struct candidates *c)
+void candidates_gather(const struct py_search *search, bool front_only, struct candidates *c)
 {
-    struct gather g = { .c = c, .search = search, .pyenv = search->pyenv_root };
+    struct gather g = { .c = c, .search = search, .pyenv = search->pyenv_root, .front_only = front_only };
     const char *home = search->home ? search->home : getenv("HOME");
     const char *venv = search->virtual_env ? search->virtual_env : getenv("VIRTUAL_ENV");
 
@@ -232,6 +235,8 @@ void candidates_gather(const struct py_search *search, struct candidates *c)
     if (venv && *venv)
         add_installation(&g, str_of(venv), STR(""), true);
     add_path(&g);
+    if (front_only)
+        return;
     if (g.pyenv)
         add_installations(&g, arena_printf(c->a, "%s/versions", g.pyenv).p);
     add_installations(&g, search->managed);

@@ -28,5 +28,6 @@ struct candidates {
     struct arena *a;
 };
 
-/* All of them in the order of python/discover.h, each executable file once. */
-void candidates_gather(const struct py_search *search, struct candidates *c);
+/* All of them in the order of python/discover.h, each executable file once; or only those with `front` set, for which
+ * a tenth of the places is looked at. */
+void candidates_gather(const struct py_search *search, bool front_only, struct candidates *c);

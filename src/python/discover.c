@@ -254,21 +254,33 @@ static bool find_path(const struct goal *g, struct arena *a, struct py_facts *ou
     return true;
 }
 
+static struct candidate *choose(const struct goal *g, bool front_only, struct candidates *c)
+{
+    struct candidate *best;
+
+    *c = (struct candidates){ .a = c->a };
+    candidates_gather(g->search, front_only, c);
+    while ((best = most_promising(g, c)) && !best->asked)
+        ask(best, g->search, c->a);
+    return best;
+}
+
 bool python_find(const struct py_request *request, const struct spec *bounds, const struct py_search *search,
                  struct arena *a, struct py_facts *out, struct py_found *found, struct err *e)
 {
     struct goal g = { request, bounds, search };
     struct candidates c = { .a = a };
-    struct candidate *best;
+    struct candidate *best = NULL;
     struct py_found result = { 0 };
 
     if (found)
         *found = result;
     if (request->kind == PY_PATH)
         return find_path(&g, a, out, e);
-    candidates_gather(search, &c);
-    while ((best = most_promising(&g, &c)) && !best->asked)
-        ask(best, search, a);
+    if (request->kind == PY_ANY)
+        best = choose(&g, true, &c);
+    if (!best)
+        best = choose(&g, false, &c);
     collect_notes(&c, &result);
     if (found)
         *found = result;
@@ -288,7 +300,7 @@ bool python_list(const struct py_search *search, struct arena *a, struct py_foun
     VEC(const struct candidate *) order = { 0 };
     struct py_found found = { 0 };
 
-    candidates_gather(search, &c);
+    candidates_gather(search, false, &c);
     if (!ask_all(&c, search, e))
         return false;
     for (size_t i = 0; i < c.list.n; i++) {

@@ -68,12 +68,16 @@ static struct str take_implementation(struct str *text)
     return STR("");
 }
 
-/* A version alone: two numbers mean any third. Not more than a specifier made of it. */
+/* A version alone: two numbers mean any third. Not more than a specifier made of it. Behind a hyphen pyenv puts what
+ * does not matter here: "3.14-dev", "pypy3.10-7.3.15". */
 static bool parse_version(struct str text, struct arena *a, struct py_request *r)
 {
     struct err ignored = { 0 };
     struct version v;
 
+    if (str_eq(r->implementation, STR("pypy")))
+        text.n = str_find(text, '-');
+    (void)str_cut_suffix(&text, STR("-dev"));
     if (text.n > 1 && (text.p[text.n - 1] == 't' || text.p[text.n - 1] == 'T')) {
         r->free_threaded = true;
         text.n--;
@@ -112,6 +116,19 @@ static bool parse_path(struct str text, const char *cwd, struct arena *a, struct
     return err_set(e, ERR_PYTHON, "'" STR_FMT "' does not exist", STR_ARG(text));
 }
 
+/* A name that only pyenv knows ("myproject", "miniconda3-latest"), as it may stand in .python-version. */
+static bool of_pyenv(struct str name, struct arena *a, struct str *out)
+{
+    const char *root = getenv("PYENV_ROOT"), *home = getenv("HOME");
+    struct str dir = STR("");
+
+    if (root && *root)
+        dir = arena_printf(a, "%s/versions/" STR_FMT, root, STR_ARG(name));
+    else if (home)
+        dir = arena_printf(a, "%s/.pyenv/versions/" STR_FMT, home, STR_ARG(name));
+    return dir.n > 0 && in_directory(dir, a, out);
+}
+
 /* An executable of another name ("mypython") on PATH. */
 static bool on_path(struct str name, struct arena *a, struct str *out)
 {
@@ -131,7 +148,7 @@ bool python_request_parse(struct str text, const char *cwd, struct arena *a, str
 
     text = str_trim(text);
     r.text = arena_str(a, text);
-    if (text.n == 0 || str_eq_nocase(text, STR("any"))) {
+    if (text.n == 0 || str_eq_nocase(text, STR("any")) || str_eq(text, STR("system"))) {
         *out = r;
         return true;
     }
@@ -157,7 +174,7 @@ bool python_request_parse(struct str text, const char *cwd, struct arena *a, str
     r.implementation = take_implementation(&rest);
     if (!parse_version(rest, a, &r)) {
         r = (struct py_request){ .kind = PY_PATH, .text = r.text };
-        if (!on_path(text, a, &r.path)) {
+        if (!on_path(text, a, &r.path) && !of_pyenv(text, a, &r.path)) {
             (void)err_set(e, ERR_PYTHON, "'" STR_FMT "' is neither an interpreter nor a version", STR_ARG(text));
             return err_hint(e, "give a path, a version such as 3.12, or a range such as '>=3.10,<3.13'");
         }
