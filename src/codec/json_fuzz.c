@@ -9,6 +9,34 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void copy(struct json *j, struct json_write *w);
+
+static void copy_object(struct json *j, struct json_write *w)
+{
+    struct str key;
+
+    if (!json_object_begin(j))
+        return;
+    json_write_object_begin(w);
+    while (json_object_next(j, &key)) {
+        json_write_key(w, key);
+        copy(j, w);
+    }
+    if (json_ok(j))
+        json_write_object_end(w);
+}
+
+static void copy_array(struct json *j, struct json_write *w)
+{
+    if (!json_array_begin(j))
+        return;
+    json_write_array_begin(w);
+    while (json_array_next(j))
+        copy(j, w);
+    if (json_ok(j))
+        json_write_array_end(w);
+}
+
 /* Copies the next value through the writer. Depth is bounded by JSON_MAX_DEPTH. */
 static void copy(struct json *j, struct json_write *w)
 {
@@ -17,27 +45,10 @@ static void copy(struct json *j, struct json_write *w)
 
     switch (json_type(j)) {
     case JSON_OBJECT:
-        json_write_object_begin(w);
-        if (json_object_begin(j))
-            while (json_object_next(j, &s)) {
-                json_write_key(w, s);
-                copy(j, w);
-                if (!json_ok(j))
-                    return;
-            }
-        if (json_ok(j))
-            json_write_object_end(w);
+        copy_object(j, w);
         break;
     case JSON_ARRAY:
-        json_write_array_begin(w);
-        if (json_array_begin(j))
-            while (json_array_next(j)) {
-                copy(j, w);
-                if (!json_ok(j))
-                    return;
-            }
-        if (json_ok(j))
-            json_write_array_end(w);
+        copy_array(j, w);
         break;
     case JSON_STRING:
         if (json_string(j, &s))

@@ -392,8 +392,11 @@ bool zip_parse_central(struct str bytes, const struct zip_central *central, cons
     struct zip_limits l = with_defaults(limits);
     struct zip z = { .n = (size_t)central->entries };
 
-    if (central->missing || bytes.n != central->size || central->entries > bytes.n / CENTRAL_SIZE)
-        BUG("%zu bytes given as a zip directory of %" PRIu64, bytes.n, central->size);
+    if (central->missing)
+        BUG("a zip directory was parsed before it was found");
+    if (bytes.n != central->size)
+        return err_set(e, ERR_PACKAGE, "the zip archive's directory has %" PRIu64 " bytes, %zu arrived", central->size,
+                       bytes.n);
     if (central->entries > l.entries)
         return err_set(e, ERR_PACKAGE, "the zip archive has %" PRIu64 " entries, the limit is %" PRIu32,
                        central->entries, l.entries);

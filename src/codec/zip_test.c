@@ -441,6 +441,28 @@ static void reads_one_member_from_ranges(void **state)
     }
 }
 
+static void refuses_a_range_of_another_size(void **state)
+{
+    AUTO_ARENA a = { 0 };
+    AUTO_BUF b;
+    AUTO_ZIP_INFLATER inflater = zip_inflater_new();
+    struct err e = { 0 };
+    struct zip_central c;
+    struct zip z;
+    char text[64];
+
+    (void)state;
+    load("python-stored.zip", &b);
+    assert_true(zip_find_central(buf_done(&b), b.n, &c, &e));
+    assert_false(zip_parse_central((struct str){ b.p + c.offset, c.size - 1 }, &c, NULL, &a, &z, &e));
+    assert_non_null(strstr(e.text, "the zip archive's directory has "));
+    assert_true(zip_parse_central((struct str){ b.p + c.offset, c.size }, &c, NULL, &a, &z, &e));
+    const struct zip_entry *m = zip_find(&z, STR("demo-1.0.dist-info/METADATA"));
+
+    assert_false(zip_read_member((struct str){ b.p + m->offset, m->end - m->offset - 1 }, m, text, inflater, &e));
+    assert_non_null(strstr(e.text, "is not where the archive's directory says"));
+}
+
 static void notices_every_archive_that_was_cut_short(void **state)
 {
     AUTO_BUF b;
@@ -467,6 +489,7 @@ int main(void)
         cmocka_unit_test(says_of_other_files_that_they_are_no_archive),
         cmocka_unit_test(reads_what_other_tools_write),
         cmocka_unit_test(reads_one_member_from_ranges),
+        cmocka_unit_test(refuses_a_range_of_another_size),
         cmocka_unit_test(notices_every_archive_that_was_cut_short),
     };
 
