@@ -83,8 +83,8 @@ struct zip_central {
 
 /* tail: the last tail.n bytes of an archive of `total` bytes. */
 MUST_USE bool zip_find_central(struct str tail, uint64_t total, struct zip_central *out, struct err *e);
-/* bytes: the range that *central names; more or fewer fail. The entries are checked as zip_open() does but for what needs the
- * local headers. Names are views into bytes. */
+/* bytes: the range that *central names; more or fewer fail. The entries are checked as zip_open() does but for what
+ * needs the local headers. Names are views into bytes. */
 MUST_USE bool zip_parse_central(struct str bytes, const struct zip_central *central, const struct zip_limits *limits,
                                 struct arena *arena, struct zip *out, struct err *e);
 /* member: the bytes [entry->offset, entry->end) of the archive; checks the local header, then as zip_read(). */
