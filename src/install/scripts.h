@@ -1,8 +1,7 @@
 /* Programs in bin/: made from entry points, or taken from a wheel's .data/scripts with their first line rewritten.
  *
  * A first line that the kernel would not take (longer than 127 bytes, or spaces in the path) becomes a /bin/sh
- * trampoline that Python reads as a string. Names that would leave bin/ are refused, names that would replace the
- * interpreter or the activation scripts are left out with a warning.
+ * trampoline that Python reads as a string. Which names are fit is said by pep/entry_points.h.
  */
 #pragma once
 
@@ -12,11 +11,6 @@
 #include "base/str.h"
 
 struct err;
-
-enum script_name { SCRIPT_GOOD, SCRIPT_RESERVED, SCRIPT_ESCAPES };
-
-/* SCRIPT_ESCAPES: empty, ".", "..", a separator or a control character in it. */
-MUST_USE enum script_name script_name_check(struct str name);
 
 /* "#!/path/python\n" or the trampoline; interpreter is absolute, any bytes but NUL. */
 bool script_shebang(struct str interpreter, struct buf *out);

@@ -176,22 +176,26 @@ struct store_point store_point_get(const struct store_entry *entry, uint32_t i)
     return (struct store_point){ text_of(entry->map, p->name), text_of(entry->map, p->object), p->gui != 0 };
 }
 
-uint32_t store_file_find(const struct store_entry *entry, struct str path)
+uint32_t store_file_from(const struct store_entry *entry, struct str path)
 {
     uint32_t lo = 0, hi = entry->files;
 
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
-        int c = str_cmp(store_file_get(entry, mid).path, path);
 
-        if (c == 0)
-            return mid;
-        if (c < 0)
+        if (str_cmp(store_file_get(entry, mid).path, path) < 0)
             lo = mid + 1;
         else
             hi = mid;
     }
-    return UINT32_MAX;
+    return lo;
+}
+
+uint32_t store_file_find(const struct store_entry *entry, struct str path)
+{
+    uint32_t at = store_file_from(entry, path);
+
+    return at < entry->files && str_eq(store_file_get(entry, at).path, path) ? at : UINT32_MAX;
 }
 
 static bool open_tree(const struct store *s, const struct store_entry *entry, int *out, struct err *e)

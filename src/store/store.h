@@ -34,7 +34,8 @@ enum store_flag {
     STORE_RPATH_LEAVES = 2,  /* an ELF file looks for libraries outside the wheel: not to be linked by folder */
     STORE_WRITES_SELF = 4,   /* known to write into its own folder */
     STORE_HAS_PTH = 8,       /* a .pth file at the top */
-    STORE_START_UP_CODE = 16 /* runs at interpreter start: .pth with an import line, sitecustomize, *.start */
+    STORE_START_UP_CODE = 16, /* runs at interpreter start: .pth with an import line, sitecustomize, *.start */
+    STORE_MOVED = 32         /* files of .data/ lie elsewhere than RECORD says */
 };
 
 enum store_place { STORE_SITE, STORE_SCRIPT, STORE_HEADER, STORE_DATA };
@@ -91,6 +92,8 @@ MUST_USE struct store_top store_top_get(const struct store_entry *entry, uint32_
 MUST_USE struct store_point store_point_get(const struct store_entry *entry, uint32_t i);
 /* Index of a file by path, or UINT32_MAX. */
 MUST_USE uint32_t store_file_find(const struct store_entry *entry, struct str path);
+/* Index of the first file whose path is not before `path` in byte order; entry->files when there is none. */
+MUST_USE uint32_t store_file_from(const struct store_entry *entry, struct str path);
 
 /* "trees-v1/aa/<hex>": relative to the store; out has STORE_TREE_PATH bytes. */
 #define STORE_TREE_PATH (9 + 3 + HASH_HEX256 + 1)

@@ -1,0 +1,355 @@
+#include "install/unpack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/vec.h"
+#include "base/work.h"
+#include "install/wheel.h"
+
+#define SLICE_BYTES (1u << 20) /* of a job, unless one member is larger */
+#define SLICE_FILES 256
+#define HUGE_BYTES (4u << 20)  /* buffers from here on are mapped in huge pages: fewer page faults */
+
+enum phase { PLAN, MEMBERS, FINISH, OVER };
+
+struct unpack;
+
+struct slice {
+    struct job job;
+    struct unpack *owner;
+    size_t first, n; /* of owner->order */
+    struct err err;
+};
+
+struct unpack {
+    struct arena arena; /* used by one job at a time: PLAN and FINISH */
+    const struct store *store;
+    struct str file;
+    char hex[HASH_HEX256 + 1];
+    int fd;
+    struct str bytes;
+    bool mapped;
+    bool there; /* somebody made the entry meanwhile */
+    struct wheel wheel;
+    struct store_stage stage;
+    struct wheel_member **order; /* largest first */
+    struct slice *slices;
+    size_t n_slices;
+    struct slice whole; /* the job of PLAN and FINISH */
+    enum phase phase;
+    size_t outstanding;
+    _Atomic bool failed;
+    struct err err;
+};
+
+struct unpack *unpack_new(const struct unpack_spec *spec)
+{
+    struct unpack *u = mem_zero(1, sizeof *u);
+
+    arena_init(&u->arena);
+    u->store = spec->store;
+    u->file = arena_str(&u->arena, spec->file);
+    (void)snprintf(u->hex, sizeof u->hex, "%s", spec->hex);
+    u->fd = spec->fd;
+    u->bytes = spec->map;
+    u->stage.dir = -1;
+    return u;
+}
+
+void unpack_free(struct unpack *u)
+{
+    if (!u)
+        return;
+    if (u->stage.name[0])
+        store_stage_drop(u->store, &u->stage);
+    if (u->mapped && u->bytes.n)
+        fd_unmap(&u->bytes);
+    arena_clear(&u->arena);
+    free(u);
+}
+
+static int size_order(const void *a, const void *b)
+{
+    const struct wheel_member *x = *(struct wheel_member *const *)a, *y = *(struct wheel_member *const *)b;
+
+    return (x->entry->size < y->entry->size) - (x->entry->size > y->entry->size);
+}
+
+static void cut_slices(struct unpack *u)
+{
+    struct wheel *w = &u->wheel;
+    VEC(struct slice) slices = { 0 };
+
+    u->order = ARENA_ARRAY(&u->arena, struct wheel_member *, w->n);
+    for (size_t i = 0; i < w->n; i++)
+        u->order[i] = &w->members[i];
+    qsort(u->order, w->n, sizeof(struct wheel_member *), size_order);
+    for (size_t i = 0, n; i < w->n; i += n) {
+        uint64_t bytes = u->order[i]->entry->size;
+
+        for (n = 1; i + n < w->n && n < SLICE_FILES && bytes + u->order[i + n]->entry->size <= SLICE_BYTES; n++)
+            bytes += u->order[i + n]->entry->size;
+        VEC_PUSH_IN(&u->arena, &slices, (struct slice){ .owner = u, .first = i, .n = n });
+    }
+    u->slices = slices.p;
+    u->n_slices = slices.n;
+}
+
+static bool make_dir(struct unpack *u, struct map *made, struct str dir, struct err *e)
+{
+    char path[PATH_MAX];
+    size_t slash = str_rfind(dir, '/');
+    bool added;
+
+    if (dir.n >= sizeof path)
+        return err_set(e, ERR_PACKAGE, "'" STR_FMT "' is too long", STR_ARG(dir));
+    (void)map_get_or_add(made, dir, 1, &added);
+    if (!added)
+        return true;
+    if (slash < dir.n && !make_dir(u, made, str_sub(dir, 0, slash), e))
+        return false;
+    memcpy(path, dir.p, dir.n);
+    path[dir.n] = '\0';
+    if (mkdirat(u->stage.dir, path, 0755) < 0 && errno != EEXIST)
+        return err_sys(e, "make directory %s", path);
+    return true;
+}
+
+static bool make_dirs(struct unpack *u, struct err *e)
+{
+    AUTO_MAP made = { 0 };
+
+    for (size_t i = 0; i < u->wheel.n; i++) {
+        struct str path = u->wheel.members[i].path;
+        size_t slash = str_rfind(path, '/');
+
+        if (slash < path.n && !make_dir(u, &made, str_sub(path, 0, slash), e))
+            return false;
+    }
+    return true;
+}
+
+static bool plan(struct unpack *u, struct err *e)
+{
+    struct store_entry entry;
+
+    if (!store_find(u->store, u->hex, &entry, &u->there, e))
+        return false;
+    if (u->there) {
+        store_release(&entry);
+        return true;
+    }
+    if (u->fd >= 0) {
+        if (!fd_map(u->fd, u->file.p, &u->bytes, e))
+            return false;
+        u->mapped = true;
+    }
+    if (!wheel_read(u->file, u->bytes, &u->arena, &u->wheel, e) || !store_stage_open(u->store, u->hex, &u->stage, e) ||
+        !make_dirs(u, e))
+        return false;
+    cut_slices(u);
+    return true;
+}
+
+/* Memory of one job: as large as its largest member, used again for each. */
+struct room {
+    void *p;
+    size_t n;
+    bool mapped;
+};
+
+static bool room_open(struct room *r, uint64_t n, struct err *e)
+{
+    *r = (struct room){ .n = (size_t)n };
+    if (n < HUGE_BYTES) {
+        r->p = mem_alloc((size_t)n);
+        return true;
+    }
+    r->p = mmap(NULL, r->n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (r->p == MAP_FAILED)
+        return err_sys(e, "get %zu bytes of memory", r->n);
+    r->mapped = true;
+    (void)madvise(r->p, r->n, MADV_HUGEPAGE); /* a wish */
+    return true;
+}
+
+static void room_close(struct room *r)
+{
+    if (r->mapped)
+        (void)munmap(r->p, r->n);
+    else
+        free(r->p);
+}
+
+static bool write_member(struct unpack *u, const struct wheel_member *m, struct str content, struct err *e)
+{
+    char path[PATH_MAX];
+    AUTO_FD fd = -1;
+
+    if (m->path.n >= sizeof path)
+        return err_set(e, ERR_PACKAGE, "'" STR_FMT "' is too long", STR_ARG(m->path));
+    memcpy(path, m->path.p, m->path.n);
+    path[m->path.n] = '\0';
+    if (!fd_open(u->stage.dir, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, m->entry->executable ? 0555 : 0444, &fd,
+                 e)) {
+        if (e->sys != EEXIST && e->sys != EISDIR && e->sys != ENOTDIR)
+            return false;
+        (void)err_set(e, ERR_PACKAGE, "two members want to be '%s'", path);
+        return err_exit(e, 5);
+    }
+    return fd_write_all(fd, content.p, content.n, path, e);
+}
+
+static bool unpack_member(struct unpack *u, struct wheel_member *m, struct room *room, struct zip_inflater *inflater,
+                          struct err *e)
+{
+    struct str content = { room->p, (size_t)m->entry->size };
+    bool ok = m->entry->method == ZIP_STORED ? zip_view(&u->wheel.zip, m->entry, &content, e)
+                                             : zip_read(&u->wheel.zip, m->entry, room->p, inflater, e);
+
+    if (!ok)
+        return e->kind == ERR_PACKAGE ? err_exit(e, 5) : false;
+    return wheel_check(&u->wheel, m, content, e) && write_member(u, m, content, e);
+}
+
+static void run_slice(struct job *j)
+{
+    struct slice *s = (struct slice *)(void *)j;
+    struct unpack *u = s->owner;
+    struct room room;
+
+    if (u->failed || !room_open(&room, u->order[s->first]->entry->size, &s->err))
+        return;
+    AUTO_ZIP_INFLATER inflater = zip_inflater_new();
+
+    for (size_t i = s->first; i < s->first + s->n && !u->failed; i++) {
+        if (!unpack_member(u, u->order[i], &room, inflater, &s->err)) {
+            u->failed = true;
+            break;
+        }
+    }
+    room_close(&room);
+}
+
+static void run_plan(struct job *j)
+{
+    struct slice *s = (struct slice *)(void *)j;
+
+    if (!plan(s->owner, &s->err))
+        s->owner->failed = true;
+}
+
+static bool finish(struct unpack *u, struct err *e)
+{
+    struct wheel *w = &u->wheel;
+    struct store_point *points = ARENA_ARRAY(&u->arena, struct store_point, w->points.n);
+    struct store_draft d = { .name = w->name, .version = w->version, .dist_info = w->dist_info,
+                             .flags = w->purelib ? STORE_PURELIB : 0, .points = points, .n_points = w->points.n };
+
+    d.files = ARENA_ARRAY(&u->arena, struct store_draft_file, w->n);
+    d.n_files = w->n;
+    for (size_t i = 0; i < w->n; i++) {
+        const struct wheel_member *m = &w->members[i];
+
+        d.flags |= m->flags;
+        d.files[i] = (struct store_draft_file){ .path = m->path, .size = m->entry->size, .fast = m->fast,
+                                                .place = m->place, .executable = m->entry->executable };
+        memcpy(d.files[i].sha256, m->sha256, HASH_SHA256);
+    }
+    for (size_t i = 0; i < w->points.n; i++) {
+        const struct entry_point *p = &w->points.p[i];
+
+        points[i] = (struct store_point){ p->name,
+                                          arena_printf(&u->arena, STR_FMT ":" STR_FMT, STR_ARG(p->module),
+                                                       STR_ARG(p->attr)),
+                                          p->gui };
+    }
+    return store_stage_commit(u->store, &u->stage, &d, e);
+}
+
+static void run_finish(struct job *j)
+{
+    struct slice *s = (struct slice *)(void *)j;
+
+    if (!finish(s->owner, &s->err))
+        s->owner->failed = true;
+}
+
+static void push(struct unpack *u, struct work *w, struct slice *s, void (*run)(struct job *))
+{
+    s->owner = u;
+    s->job.run = run;
+    u->outstanding++;
+    work_push(w, &s->job);
+}
+
+void unpack_push(struct unpack *u, struct work *w)
+{
+    u->phase = PLAN;
+    push(u, w, &u->whole, run_plan);
+}
+
+struct unpack *unpack_owner(const struct job *j)
+{
+    if (j->run != run_plan && j->run != run_slice && j->run != run_finish)
+        return NULL;
+    return ((const struct slice *)(const void *)j)->owner;
+}
+
+bool unpack_take(struct job *j, struct work *w, bool *done, struct err *e)
+{
+    struct slice *s = (struct slice *)(void *)j;
+    struct unpack *u = s->owner;
+
+    u->outstanding--;
+    *done = false;
+    if (s->err.kind != ERR_NONE && u->err.kind == ERR_NONE)
+        u->err = s->err;
+    if (u->outstanding)
+        return true;
+    if (u->err.kind != ERR_NONE) {
+        *done = true;
+        *e = u->err;
+        return err_wrap(e, "unpack '" STR_FMT "'", STR_ARG(u->file));
+    }
+    if (u->phase == PLAN && !u->there) {
+        u->phase = MEMBERS;
+        for (size_t i = 0; i < u->n_slices; i++)
+            push(u, w, &u->slices[i], run_slice);
+    } else if (u->phase == MEMBERS) {
+        u->phase = FINISH;
+        push(u, w, &u->whole, run_finish);
+    } else {
+        u->phase = OVER;
+        *done = true;
+    }
+    return true;
+}
+
+bool unpack_run(const struct unpack_spec *spec, struct work *w, struct err *e)
+{
+    struct unpack *u = unpack_new(spec);
+    bool done = false, ok = true;
+
+    unpack_push(u, w);
+    while (!done) {
+        struct job *j = work_next(w, true);
+
+        if (!j || unpack_owner(j) != u)
+            BUG("unpack_run() shares its pool");
+        ok = unpack_take(j, w, &done, e);
+    }
+    unpack_free(u);
+    return ok;
+}

@@ -1,0 +1,312 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/work.h"
+#include "install/elf.h"
+#include "install/maker.h"
+#include "install/unpack.h"
+
+#define HEX "abababababababababababababababababababababababababababababababab"
+
+struct place {
+    char dir[64];
+    struct store store;
+    struct work *work;
+};
+
+static int set_up(void **state)
+{
+    static struct place p;
+    struct err e = { 0 };
+
+    (void)snprintf(p.dir, sizeof p.dir, "%s", "/tmp/blast-unpack-XXXXXX");
+    *state = &p;
+    return mkdtemp(p.dir) && store_open(p.dir, &p.store, &e) && work_open(2, &p.work, &e) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    struct place *p = *state;
+    struct err e = { 0 };
+
+    store_close(&p->store);
+    work_close(p->work);
+    return file_remove_tree(AT_FDCWD, p->dir, &e) ? 0 : -1;
+}
+
+static bool unpack(struct place *p, const char *file, struct str bytes, struct err *e)
+{
+    struct unpack_spec spec = { .store = &p->store, .file = str_of(file), .hex = HEX, .fd = -1, .map = bytes };
+
+    return unpack_run(&spec, p->work, e);
+}
+
+static void assert_nothing_left(struct place *p)
+{
+    AUTO_FILE_LIST list = { NULL };
+    const struct dirent *d;
+    struct store_entry entry;
+    struct err e = { 0 };
+    bool there;
+
+    assert_true(file_list_open(p->store.dir, "tmp", &list, &e));
+    assert_false(file_list_next(&list, &d, &e));
+    assert_true(store_find(&p->store, HEX, &entry, &there, &e));
+    assert_false(there);
+}
+
+static void unpacks_a_wheel_into_its_places(void **state)
+{
+    static const struct {
+        const char *path;
+        enum store_place place;
+        bool executable;
+    } want[] = {
+        { "demo/__init__.py", STORE_SITE, false },         { "moved.py", STORE_SITE, false },
+        { "lib.so", STORE_SITE, true },                    { ".blast/scripts/tool", STORE_SCRIPT, true },
+        { ".blast/headers/demo.h", STORE_HEADER, false },  { ".blast/data/share/man/demo.1", STORE_DATA, false },
+        { "demo-1.0.dist-info/RECORD", STORE_SITE, false },
+    };
+    struct place *p = *state;
+    struct store_entry entry;
+    struct err e = { 0 };
+    struct maker m;
+    bool there;
+
+    maker_init(&m, "demo", "1.0");
+    maker_add(&m, "demo/__init__.py", "x = 1\n");
+    maker_add_executable(&m, "lib.so", "binary");
+    maker_add(&m, "demo-1.0.data/purelib/moved.py", "");
+    maker_add_executable(&m, "demo-1.0.data/scripts/tool", "#!python\n");
+    maker_add(&m, "demo-1.0.data/headers/demo.h", "int x;\n");
+    maker_add(&m, "demo-1.0.data/data/share/man/demo.1", "man\n");
+    maker_identity(&m);
+    maker_info(&m, "entry_points.txt", "[console_scripts]\ndemo = demo:main [extra]\n[gui_scripts]\nd2 = demo.g:A.b\n");
+    struct str bytes = maker_finish(&m);
+
+    for (int round = 0; round < 2; round++) /* the second time it is there already */
+        assert_true(unpack(p, "demo-1.0-py3-none-any.whl", bytes, &e));
+    assert_true(store_find(&p->store, HEX, &entry, &there, &e));
+    assert_true(there);
+    assert_true(store_verify(&p->store, &entry, &e));
+    for (size_t i = 0; i < COUNT(want); i++) {
+        uint32_t at = store_file_find(&entry, str_of(want[i].path));
+
+        assert_true(at != UINT32_MAX);
+        assert_int_equal(store_file_get(&entry, at).place, want[i].place);
+        assert_int_equal(store_file_get(&entry, at).executable, want[i].executable);
+    }
+    assert_int_equal(entry.points, 2);
+    assert_true(str_eq(store_point_get(&entry, 0).object, STR("demo:main")));
+    assert_true(store_point_get(&entry, 1).gui);
+    assert_int_equal(entry.flags, STORE_PURELIB);
+    store_release(&entry);
+    maker_clear(&m);
+}
+
+static void refuses_wheels_that_break_a_rule(void **state)
+{
+    static const struct {
+        const char *file, *name, *text, *row, *why; /* one more member, and what its RECORD row is made from */
+    } cases[] = {
+        { "demo-1.0-py3-none-any.whl", "demo/x.py", "real", "fake", "'demo/x.py' is not what RECORD says: its sha256" },
+        { "demo-1.0-py3-none-any.whl", "demo/x.py", "real", "longer", "'demo/x.py' has 4 bytes, RECORD says 6" },
+        { "demo-1.0-py3-none-any.whl", "demo/x.py", "real", NULL, "'demo/x.py' is not listed in RECORD" },
+        { "demo-1.0-py3-none-any.whl", ".blast/meta", "x", "x", "'.blast/meta' uses a name that is reserved" },
+        { "demo-1.0-py3-none-any.whl", "other-2.dist-info/METADATA", "x", "x", "two .dist-info directories" },
+        { "demo-1.0-py3-none-any.whl", "demo-1.0.data/lib/x", "x", "x", "belongs to no known scheme" },
+        { "demo-1.0-py3-none-any.whl", "demo-1.0.data/purelib/demo/__init__.py", "x", "x",
+          "two members want to be 'demo/__init__.py'" },
+        { "demo-2.0-py3-none-any.whl", "demo/x.py", "x", "x", "2.0" },
+        { "other-1.0-py3-none-any.whl", "demo/x.py", "x", "x", "other" },
+        { "demo-1.0.whl", "demo/x.py", "x", "x", "parts" },
+        { "demo-1.0-py3-none-any.whl", "demo-1.0.dist-info/entry_points.txt", "[console_scripts]\n../x = a:b\n",
+          "[console_scripts]\n../x = a:b\n", "../x" },
+    };
+    struct place *p = *state;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct err e = { 0 };
+        struct maker m;
+
+        maker_init(&m, "demo", "1.0");
+        maker_add(&m, "demo/__init__.py", "x = 1\n");
+        maker_member(&m, cases[i].name, str_of(cases[i].text), false);
+        if (cases[i].row)
+            maker_row(&m, cases[i].name, str_of(cases[i].row));
+        maker_identity(&m);
+        assert_false(unpack(p, cases[i].file, maker_finish(&m), &e));
+        assert_int_equal(e.kind, ERR_PACKAGE);
+        assert_int_equal(err_exit_code(&e), 5);
+        if (!strstr(e.text, cases[i].why))
+            fail_msg("case %zu says '%s'", i, e.text);
+        assert_non_null(strstr(e.text, "unpack '"));
+        assert_nothing_left(p);
+        maker_clear(&m);
+    }
+}
+
+static void refuses_formats_it_does_not_know(void **state)
+{
+    static const struct {
+        const char *wheel, *why;
+    } cases[] = {
+        { "Wheel-Version: 2.0\n", "it has Wheel-Version '2.0', Blast reads 1.x" },
+        { "Generator: x\n", "has no Wheel-Version" },
+        { NULL, "/WHEEL' is missing" },
+    };
+    struct place *p = *state;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct err e = { 0 };
+        struct maker m;
+
+        maker_init(&m, "demo", "1.0");
+        maker_info(&m, "METADATA", "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n");
+        if (cases[i].wheel)
+            maker_info(&m, "WHEEL", cases[i].wheel);
+        assert_false(unpack(p, "demo-1.0-py3-none-any.whl", maker_finish(&m), &e));
+        if (!strstr(e.text, cases[i].why))
+            fail_msg("case %zu says '%s'", i, e.text);
+        assert_nothing_left(p);
+        maker_clear(&m);
+    }
+}
+
+static void marks_code_that_runs_at_start_up(void **state)
+{
+    static const struct {
+        const char *name, *text;
+        unsigned flags;
+    } cases[] = {
+        { "plain.pth", "../other\n", STORE_HAS_PTH },
+        { "code.pth", "# x\nimport os; os.x\n", STORE_HAS_PTH | STORE_START_UP_CODE },
+        { "sitecustomize.py", "", STORE_START_UP_CODE },
+        { "demo.start", "", STORE_START_UP_CODE },
+        { "demo/inner.pth", "import os\n", 0 },
+    };
+    struct place *p = *state;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct store_entry entry;
+        struct err e = { 0 };
+        struct maker m;
+        bool there;
+
+        maker_init(&m, "demo", "1.0");
+        maker_add(&m, cases[i].name, cases[i].text);
+        maker_identity(&m);
+        assert_true(store_drop(&p->store, HEX, &e));
+        assert_true(unpack(p, "demo-1.0-py3-none-any.whl", maker_finish(&m), &e));
+        assert_true(store_find(&p->store, HEX, &entry, &there, &e) && there);
+        assert_int_equal(entry.flags, cases[i].flags | STORE_PURELIB);
+        store_release(&entry);
+        maker_clear(&m);
+    }
+}
+
+static void follows_origin_paths(void **state)
+{
+    static const struct {
+        const char *path, *entry, *top;
+        bool relative, outside;
+    } cases[] = {
+        { "demo/sub/x.so", "$ORIGIN/../../demo.libs", "demo.libs", true, false },
+        { "demo/x.so", "${ORIGIN}/.", "demo", true, false },
+        { "demo/x.so", "$ORIGIN/../../nvidia/lib", "", true, true },
+        { "torch/lib/x.so", "$ORIGIN/../../nvidia/lib", "nvidia", true, false },
+        { "x.so", "$ORIGIN", "", true, false },
+        { "x.so", "/usr/lib", "", false, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct str top;
+        bool outside = false;
+
+        assert_int_equal(elf_origin_top(str_of(cases[i].path), str_of(cases[i].entry), &top, &outside),
+                         cases[i].relative);
+        if (!cases[i].relative)
+            continue;
+        assert_int_equal(outside, cases[i].outside);
+        assert_true(str_eq(top, str_of(cases[i].top)));
+    }
+    struct str list[ELF_PATHS_MAX];
+
+    assert_int_equal(elf_library_paths(STR("\177ELF\2\1\1"), list), 0);
+    assert_int_equal(elf_library_paths(STR(""), list), 0);
+}
+
+static void many_wheels_share_one_pool(void **state)
+{
+    struct place *p = *state;
+    struct unpack *u[8];
+    static struct maker m[8];
+    struct err e = { 0 };
+    size_t left = COUNT(u);
+    char hex[8][HASH_HEX256 + 1];
+
+    for (size_t i = 0; i < COUNT(u); i++) {
+        char *big = mem_zero(1, 3u << 20);
+        struct str content = { big, 3u << 20 };
+
+        memset(big, (int)('a' + i), 3u << 20);
+        maker_init(&m[i], "demo", "1.0");
+        maker_member(&m[i], "demo/big.bin", content, false);
+        maker_row(&m[i], "demo/big.bin", content);
+        maker_add(&m[i], "demo/__init__.py", "");
+        maker_identity(&m[i]);
+        free(big);
+        (void)snprintf(hex[i], sizeof hex[i], "%064zx", i + 1);
+        struct unpack_spec spec = { .store = &p->store, .file = STR("demo-1.0-py3-none-any.whl"), .hex = hex[i],
+                                    .fd = -1, .map = maker_finish(&m[i]) };
+
+        u[i] = unpack_new(&spec);
+        unpack_push(u[i], p->work);
+    }
+    for (struct job *j; (j = work_next(p->work, true));) {
+        struct unpack *owner = unpack_owner(j);
+        bool done;
+
+        assert_true(unpack_take(j, p->work, &done, &e));
+        if (done) {
+            unpack_free(owner);
+            left--;
+        }
+    }
+    assert_int_equal(left, 0);
+    for (size_t i = 0; i < COUNT(u); i++) {
+        struct store_entry entry;
+        bool there;
+
+        assert_true(store_find(&p->store, hex[i], &entry, &there, &e) && there);
+        assert_true(store_verify(&p->store, &entry, &e));
+        store_release(&entry);
+        maker_clear(&m[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(unpacks_a_wheel_into_its_places, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refuses_wheels_that_break_a_rule, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refuses_formats_it_does_not_know, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(marks_code_that_runs_at_start_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(many_wheels_share_one_pool, set_up, tear_down),
+        cmocka_unit_test(follows_origin_paths),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,42 @@
+/* A wheel archive read and checked, before anything of it is written: what it is, where each member goes, what each
+ * must hash to. Used by unpack.c.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/hash.h"
+#include "base/str.h"
+#include "codec/zip.h"
+#include "pep/entry_points.h"
+#include "store/store.h"
+
+struct err;
+struct record_row;
+
+struct wheel_member {
+    const struct zip_entry *entry;
+    const struct record_row *row; /* NULL: RECORD and its signatures */
+    struct str path;              /* in the store tree */
+    enum store_place place;
+    unsigned flags;               /* of enum store_flag, found in its content */
+    unsigned char sha256[HASH_SHA256];
+    uint64_t fast;
+};
+
+struct wheel {
+    struct zip zip;
+    struct str name, version; /* as METADATA has them */
+    struct str dist_info;     /* "demo-1.0.dist-info" */
+    bool purelib;
+    struct wheel_member *members; /* files only */
+    size_t n;
+    struct entry_points points;
+};
+
+/* `file`: its name. `bytes` must outlive *out. ERR_PACKAGE with exit code 5. */
+MUST_USE bool wheel_read(struct str file, struct str bytes, struct arena *a, struct wheel *out, struct err *e);
+/* Compares the content of a member with its row and fills sha256, fast and flags. */
+MUST_USE bool wheel_check(const struct wheel *w, struct wheel_member *m, struct str content, struct err *e);
