@@ -1,4 +1,4 @@
-/* pylock.toml: the reader. lock_write.c writes, lock_select.c chooses.
+/* pylock.toml: the reader. lock_fast.c reads what lock_write.c wrote, lock_select.c chooses.
  *
  * A table is read through a list of the keys it may have, each with the form its value must have and where it goes;
  * what is not in the list is passed over, as the standard asks.
@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/vec.h"
 #include "codec/toml.h"
+#include "lock/lock_parts.h"
 #include "pep/marker.h"
 #include "pep/name.h"
 #include "pep/sdist_name.h"
@@ -92,33 +93,8 @@ static bool read_texts(struct reader *r, const struct toml_node *array, const st
 
 static bool read_marker(struct reader *r, const struct toml_node *at, struct str text, const struct marker **out)
 {
-    struct toml_place place = toml_value_place(r->doc, at);
-
-    return marker_parse(r->a, text, out, r->e) || err_as(r->e, ERR_CONFIG, "read the marker at line %u", place.line);
-}
-
-static bool is_hex(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (!char_is_digit(s.p[i]) && !(char_lower(s.p[i]) >= 'a' && char_lower(s.p[i]) <= 'f'))
-            return false;
-    return s.n > 0 && s.n % 2 == 0;
-}
-
-static bool has_length(const struct lock_hash *h)
-{
-    static const struct {
-        struct str alg;
-        size_t n;
-    } known[] = {
-        { STR_INIT("sha256"), 64 }, { STR_INIT("sha512"), 128 }, { STR_INIT("sha384"), 96 },
-        { STR_INIT("sha224"), 56 }, { STR_INIT("sha1"), 40 },    { STR_INIT("md5"), 32 },
-    };
-
-    for (size_t i = 0; i < COUNT(known); i++)
-        if (str_eq(h->alg, known[i].alg))
-            return h->hex.n == known[i].n;
-    return true;
+    return marker_parse(r->a, text, out, r->e) ||
+           err_as(r->e, ERR_CONFIG, "read the marker at line %u", toml_value_place(r->doc, at).line);
 }
 
 static bool read_hashes(struct reader *r, const struct toml_node *table, struct lock_file *f)
@@ -131,50 +107,11 @@ static bool read_hashes(struct reader *r, const struct toml_node *table, struct 
         struct lock_hash *h = &all[f->n_hash++];
 
         *h = (struct lock_hash){ .alg = c->key, .hex = c->text };
-        if (c->type != TOML_STRING || !is_hex(c->text) || !has_length(h))
+        if (c->type != TOML_STRING || !lock_hash_is_valid(h))
             return toml_error(r->doc, c, r->e, "this is no %.*s in hexadecimal", STR_ARG(c->key));
     }
     f->hash = all;
     return true;
-}
-
-static int hex_value(char c)
-{
-    if (char_is_digit(c))
-        return c - '0';
-    c = char_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The last component of a URL's path, percent-decoded once. */
-static struct str name_of_url(struct arena *a, struct str url)
-{
-    struct str path = str_sub(url, 0, MIN(str_find(url, '?'), str_find(url, '#')));
-    size_t slash = str_rfind(path, '/');
-    struct str name = slash == path.n ? path : str_sub(path, slash + 1, path.n);
-
-    if (str_find(name, '%') == name.n)
-        return name;
-    char *text = arena_alloc(a, name.n + 1);
-    size_t n = 0;
-
-    for (size_t i = 0; i < name.n; i++) {
-        int hi = i + 2 < name.n ? hex_value(name.p[i + 1]) : -1, lo = i + 2 < name.n ? hex_value(name.p[i + 2]) : -1;
-        bool escape = name.p[i] == '%' && hi >= 0 && lo >= 0;
-
-        text[n++] = escape ? (char)(hi << 4 | lo) : name.p[i];
-        i += escape ? 2 : 0;
-    }
-    text[n] = '\0';
-    return (struct str){ text, n };
-}
-
-static struct str name_of_path(struct str path)
-{
-    char sep = str_find(path, '/') < path.n ? '/' : '\\';
-    size_t at = str_rfind(path, sep);
-
-    return at == path.n ? path : str_sub(path, at + 1, path.n);
 }
 
 static bool read_file(struct reader *r, const struct toml_node *table, struct lock_file *out)
@@ -201,24 +138,15 @@ static bool read_file(struct reader *r, const struct toml_node *table, struct lo
         return toml_error(r->doc, table, r->e, "a file without hashes");
     if (!read_hashes(r, hashes, &f))
         return false;
-    if (!f.name.n)
-        f.name = f.path.n ? name_of_path(f.path) : name_of_url(r->a, f.url);
+    lock_file_set_name(r->a, &f);
     *out = f;
     return true;
-}
-
-static bool same_version(struct str a, struct str b)
-{
-    AUTO_ARENA room = { 0 };
-    struct version x, y;
-
-    return str_eq(a, b) || (version_parse(a, &room, &x) && version_parse(b, &room, &y) && version_cmp(&x, &y) == 0);
 }
 
 static bool check_release(struct reader *r, const struct toml_node *at, const struct lock_package *p,
                           const struct lock_file *f, struct str name, struct str version)
 {
-    if (!name_eq(name, p->name) || (p->version.n && !same_version(version, p->version)))
+    if (!lock_file_is_of(p, name, version))
         return toml_error(r->doc, at, r->e, "'" STR_FMT "' is not a file of " STR_FMT " " STR_FMT, STR_ARG(f->name),
                           STR_ARG(p->name), STR_ARG(p->version));
     return true;
@@ -462,26 +390,23 @@ static const struct str *normalize_all(struct arena *a, const struct str *name, 
     return all;
 }
 
-static bool read_lock(struct reader *r, struct lock *l)
+/* All but the packages, which are given back. */
+static bool read_head(struct reader *r, struct lock *l, const struct toml_node **packages)
 {
-    const struct toml_node *environments = NULL, *extras = NULL, *groups = NULL, *defaults = NULL, *packages = NULL;
+    const struct toml_node *environments = NULL, *extras = NULL, *groups = NULL, *defaults = NULL;
     const struct toml_node *tool = toml_find(r->doc, "tool.blast");
     struct spec unused;
     const struct field fields[] = {
         { "lock-version", FORM_TEXT, &l->lock_version }, { "created-by", FORM_TEXT, &l->created_by },
         { "requires-python", FORM_TEXT, &l->requires_python }, { "environments", FORM_ARRAY, &environments },
         { "extras", FORM_ARRAY, &extras }, { "dependency-groups", FORM_ARRAY, &groups },
-        { "default-groups", FORM_ARRAY, &defaults }, { "packages", FORM_ARRAY, &packages },
+        { "default-groups", FORM_ARRAY, &defaults }, { "packages", FORM_ARRAY, packages },
     };
 
     if (!read_fields(r, r->doc->root, fields, COUNT(fields)) || !check_lock_version(r, l->lock_version))
         return false;
     if (!l->created_by.n)
         return err_set(r->e, ERR_CONFIG, "the lock has no created-by");
-    if (!packages) {
-        err_set(r->e, ERR_CONFIG, "the lock has no packages: the key must be there, also when it is empty");
-        return err_hint(r->e, "the file may have been cut short; run `blast lock` to write it anew");
-    }
     if (l->requires_python.n && !spec_parse(l->requires_python, r->a, &unused, r->e))
         return err_as(r->e, ERR_CONFIG, "read requires-python of the lock");
     if (!read_environments(r, environments, l) || !read_texts(r, extras, &l->extra, &l->n_extra) ||
@@ -493,26 +418,57 @@ static bool read_lock(struct reader *r, struct lock *l)
             return toml_error(r->doc, extras, r->e, "extra '" STR_FMT "' is not normalised", STR_ARG(l->extra[i]));
     l->group = normalize_all(r->a, l->group, l->n_group);
     l->default_group = normalize_all(r->a, l->default_group, l->n_default_group);
-    if (tool && tool->type == TOML_TABLE && !read_origin(r, tool, &l->origin))
+    return !tool || tool->type != TOML_TABLE || read_origin(r, tool, &l->origin);
+}
+
+bool lock_parse_any(struct arena *a, struct str text, struct lock *out, struct err *e)
+{
+    struct reader r = { .a = a, .e = e };
+    const struct toml_node *packages = NULL;
+    struct toml_doc *doc;
+    struct lock l = { 0 };
+
+    if (!toml_parse(text, "pylock.toml", a, &doc, e))
         return false;
-    return read_packages(r, packages, l);
+    r.doc = doc;
+    if (!read_head(&r, &l, &packages))
+        return false;
+    if (!packages) {
+        err_set(e, ERR_CONFIG, "the lock has no packages: the key must be there, also when it is empty");
+        return err_hint(e, "the file may have been cut short; run `blast lock` to write it anew");
+    }
+    if (!read_packages(&r, packages, &l))
+        return false;
+    *out = l;
+    return true;
+}
+
+bool lock_parse_own(struct arena *a, struct str text, struct lock *out)
+{
+    struct err unused = { 0 };
+    struct reader r = { .a = a, .e = &unused };
+    struct str mark = STR("\n[[packages]]\n");
+    size_t at = str_search(text, mark);
+    const struct toml_node *packages = NULL;
+    struct toml_doc *doc;
+    struct lock l = { 0 };
+
+    if (at == text.n || at > LOCK_HEAD_MAX || !toml_parse(str_sub(text, 0, at + 1), NULL, a, &doc, &unused))
+        return false;
+    r.doc = doc;
+    if (!read_head(&r, &l, &packages) || packages)
+        return false;
+    if (!lock_fast_packages(a, str_sub(text, at, text.n), &l))
+        return false;
+    *out = l;
+    return true;
 }
 
 bool lock_parse(struct arena *a, struct str text, struct lock *out, struct err *e)
 {
-    struct reader r = { .a = a, .e = e };
-    struct toml_doc *doc;
-    struct lock l = { 0 };
-
     if (text.n > LOCK_MAX)
         return err_set(e, ERR_CONFIG, "a lock of %zu bytes, at most %d are read", text.n, LOCK_MAX);
-    if (!toml_parse(text, "pylock.toml", a, &doc, e))
-        return false;
-    r.doc = doc;
-    if (!read_lock(&r, &l))
-        return false;
-    *out = l;
-    return true;
+    return lock_parse_own(a, text, out) || lock_parse_any(a, text, out, e);
 }
 
 bool lock_peek(struct arena *a, struct str text, struct lock_origin *out)
@@ -523,7 +479,7 @@ bool lock_peek(struct arena *a, struct str text, struct lock_origin *out)
     struct lock_origin o = { 0 };
     struct toml_doc *doc;
 
-    if (head.n > 64 << 10 || !toml_parse(head, NULL, a, &doc, &unused))
+    if (head.n > LOCK_HEAD_MAX || !toml_parse(head, NULL, a, &doc, &unused))
         return false;
     r.doc = doc;
     const struct toml_node *table = toml_find(doc, "tool.blast");

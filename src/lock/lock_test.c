@@ -6,7 +6,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "lock/lock.h"
+#include "lock/lock_parts.h"
 #include "pep/marker_env.h"
 #include "pep/tag.h"
 
@@ -55,6 +55,40 @@ static void writes_what_it_reads(void **state)
     buf_init(&b, 1 << 16);
     assert_true(lock_format(&l, &b));
     assert_string_equal(buf_done(&b).p, arena_str(&a, text).p);
+}
+
+static void reads_its_own_layout_in_one_pass(void **state)
+{
+    static const struct {
+        const char *from, *to;
+    } changes[] = {
+        { "name = \"attrs\"", "name = 'attrs'" },
+        { "size = 63152", "size = 0x3152" },
+        { "  {upload-time", " {upload-time" },
+        { "hashes = {sha256 = \"0", "hashes = {sha256 = \"x" },
+        { "attrs-25.1.0-py3", "other-25.1.0-py3" },
+        { "path = \"./demo\", ", "" },
+        { "name = \"demo\"", "name = \"d\\u00e9mo\"" },
+        { "created-by = \"blast\"\n", "" },
+    };
+    AUTO_ARENA a = { 0 };
+    struct str text = vector(&a);
+    struct lock l;
+
+    (void)state;
+    assert_true(lock_parse_own(&a, text, &l));
+    assert_int_equal(l.n_package, 7);
+    for (size_t i = 0; i < COUNT(changes); i++) {
+        size_t at = str_search(text, str_of(changes[i].from));
+
+        assert_true(at < text.n);
+        struct str changed = arena_printf(&a, STR_FMT "%s" STR_FMT, STR_ARG(str_sub(text, 0, at)), changes[i].to,
+                                          STR_ARG(str_sub(text, at + strlen(changes[i].from), text.n)));
+
+        if (lock_parse_own(&a, changed, &l))
+            fail_msg("'%s' was taken", changes[i].to);
+    }
+    assert_false(lock_parse_own(&a, str_sub(text, 0, text.n - 3), &l));
 }
 
 static void reads_every_key(void **state)
@@ -363,6 +397,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_what_it_reads),
+        cmocka_unit_test(reads_its_own_layout_in_one_pass),
         cmocka_unit_test(reads_every_key),
         cmocka_unit_test(sorts_packages_files_and_hashes),
         cmocka_unit_test(rejects_what_the_standard_forbids),

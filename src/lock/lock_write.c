@@ -3,9 +3,9 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/utf8.h"
 #include "base/vec.h"
+#include "lock/lock_parts.h"
 #include "pep/direct_url.h"
 #include "pep/marker.h"
 
@@ -117,19 +117,6 @@ static void write_member(struct buf *out, bool *first, const char *key, struct s
     write_text(out, value);
 }
 
-/* A date and time as TOML has it: with an offset. */
-static bool is_date_time(struct str s)
-{
-    int64_t seconds;
-
-    if (s.n < 20 || (s.p[10] != 'T' && s.p[10] != ' ') || !clock_parse(s, &seconds))
-        return false;
-    for (size_t i = 0; i < s.n; i++)
-        if (!char_is_digit(s.p[i]) && !memchr("-:T .Z+", s.p[i], 7))
-            return false;
-    return s.p[s.n - 1] == 'Z' || s.p[s.n - 6] == '+' || s.p[s.n - 6] == '-';
-}
-
 static int order_hashes(const void *a, const void *b)
 {
     return str_cmp(((const struct lock_hash *)a)->alg, ((const struct lock_hash *)b)->alg);
@@ -171,7 +158,7 @@ static void write_file(struct writer *w, const struct lock_file *f)
     buf_char(w->out, '{');
     if (f->name.n && !ends_in_name(f->path.n ? f->path : url, f->name))
         write_member(w->out, &first, "name", f->name);
-    if (is_date_time(f->upload_time)) {
+    if (lock_time_is_valid(f->upload_time)) {
         buf_str(w->out, first ? STR("upload-time = ") : STR(", upload-time = "));
         buf_str(w->out, f->upload_time);
         first = false;
