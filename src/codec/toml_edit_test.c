@@ -38,8 +38,10 @@ static void adds_elements_in_the_shape_of_the_array(void **state)
         { "d = [\n  # none yet\n]\n", "a", "d = [\n  # none yet\n  \"a\",\n]\n" },
         { "d = [\n  \"a\",\n]\n", "b", "d = [\n  \"a\",\n  \"b\",\n]\n" },
         { "d = [\n  \"b\",\n]\n", "a", "d = [\n  \"a\",\n  \"b\",\n]\n" },
-        { "d = [\n\t\"a\", # one\n\t\"c\", # three\n]\n", "b", "d = [\n\t\"a\", # one\n\t\"b\",\n\t\"c\", # three\n]\n" },
-        { "d = [\n  \"a\",\n  # about c\n  \"c\",\n]\n", "b", "d = [\n  \"a\",\n  \"b\",\n  # about c\n  \"c\",\n]\n" },
+        { "d = [\n\t\"a\", # one\n\t\"c\", # three\n]\n", "b",
+          "d = [\n\t\"a\", # one\n\t\"b\",\n\t\"c\", # three\n]\n" },
+        { "d = [\n  \"a\",\n  # about c\n  \"c\",\n]\n", "b",
+          "d = [\n  \"a\",\n  \"b\",\n  # about c\n  \"c\",\n]\n" },
         { "d = [\n  \"a\",\n  \"b\", # two\n  # end\n]\n", "c",
           "d = [\n  \"a\",\n  \"b\", # two\n  \"c\",\n  # end\n]\n" },
         /* no comma behind the last */

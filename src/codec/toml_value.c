@@ -43,7 +43,8 @@ static bool find_end(struct toml_scan *s, char quote, bool lines, uint32_t *end)
         else if (lines && (c == '\n' || (c == '\r' && s->n - i > 1 && s->p[i + 1] == '\n')))
             continue;
         else if (c == '\n' || c == '\r')
-            return toml_scan_error(s, i, lines ? "a carriage return without a line feed" : "a line ends inside a string");
+            return toml_scan_error(s, i, lines ? "a carriage return without a line feed" :
+                                                 "a line ends inside a string");
         if (is_control(c))
             return toml_scan_error(s, i, "control character 0x%02x in a string", (unsigned char)c);
     }

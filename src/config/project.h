@@ -68,17 +68,17 @@ struct project_target {
     struct str name;
 };
 
-/* Puts `requirement` into the list: in place of the one for the same project (and the same marker), else added. The
- * list and its table are made when missing. ed->text is an existing pyproject.toml or project_minimal()'s text.
- * *replaced (may be NULL) is the text that went. */
+/* Puts `requirement` into the list: in place of those for the same project with the same marker, else added. The list
+ * is made when missing. ERR_CONFIG when it would need a [project] table that is not there (project_ensure() adds
+ * one) or that leaves the list to the build. *replaced (may be NULL) is the text that went, n == 0 for none. */
 MUST_USE bool project_add_requirement(struct toml_edit *ed, struct project_target to, struct str requirement,
                                       struct str *replaced, struct err *e);
 /* Removes all requirements for `name` from the list; *removed (may be NULL) counts them. */
 MUST_USE bool project_remove_requirement(struct toml_edit *ed, struct project_target from, struct str name,
                                          unsigned *removed, struct err *e);
-/* A new pyproject.toml: [project] with name, version 0.1.0, requires-python when given, no dependencies. The name is
- * made valid. */
-MUST_USE struct str project_minimal(struct str name, struct str requires_python, struct arena *a);
+/* Adds [project] with name, version 0.1.0, requires-python when given, and no dependencies when ed->text has no such
+ * table: to a text that may be empty. The name is made valid. */
+MUST_USE bool project_ensure(struct toml_edit *ed, struct str name, struct str requires_python, struct err *e);
 
 /* The project name at the head of a requirement, normalised in the arena; n == 0 when there is none. */
 MUST_USE struct str project_requirement_name(struct str requirement, struct arena *a);
