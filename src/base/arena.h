@@ -24,16 +24,16 @@ void arena_init(struct arena *a);
 void arena_clear(struct arena *a); /* releases all; the arena may be used again */
 
 /* Aligned to 16 bytes; arena_alloc leaves the bytes undefined, arena_zero clears them. */
-MUST_USE void *arena_alloc(struct arena *a, size_t n);
-MUST_USE void *arena_zero(struct arena *a, size_t count, size_t size);
+MUST_USE NOT_NULL void *arena_alloc(struct arena *a, size_t n);
+MUST_USE NOT_NULL void *arena_zero(struct arena *a, size_t count, size_t size);
 /* Unaligned bytes with a NUL behind them: text. */
-MUST_USE char *arena_text(struct arena *a, const char *p, size_t n);
+MUST_USE NOT_NULL char *arena_text(struct arena *a, const char *p, size_t n);
 MUST_USE struct str arena_str(struct arena *a, struct str s); /* a copy, NUL behind it */
-MUST_USE char *arena_cstr(struct arena *a, struct str s);
+MUST_USE NOT_NULL char *arena_cstr(struct arena *a, struct str s);
 MUST_USE struct str arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3);
 
 /* Growing an array in an arena: a copy when it is not the last object. Used by VEC_PUSH_IN. */
-MUST_USE void *arena_grow(struct arena *a, void *p, size_t old_bytes, size_t new_bytes);
+MUST_USE NOT_NULL void *arena_grow(struct arena *a, void *p, size_t old_bytes, size_t new_bytes);
 
 #define ARENA_NEW(a, type) ((type *)arena_zero((a), 1, sizeof(type)))
 #define ARENA_ARRAY(a, type, n) ((type *)arena_zero((a), (n), sizeof(type)))

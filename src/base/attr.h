@@ -3,6 +3,7 @@
 
 #define MUST_USE __attribute__((warn_unused_result))
 #define PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
+#define NOT_NULL __attribute__((returns_nonnull))
 #define NORETURN __attribute__((noreturn))
 #define AUTO(clear) __attribute__((cleanup(clear)))
 #define FALLTHROUGH __attribute__((fallthrough))

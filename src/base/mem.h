@@ -8,10 +8,10 @@
 #include "base/attr.h"
 
 /* At least one byte is allocated, so the result is never NULL. Release with free(). */
-MUST_USE void *mem_alloc(size_t n);
-MUST_USE void *mem_zero(size_t count, size_t size);
-MUST_USE void *mem_grow(void *p, size_t count, size_t size);
-MUST_USE char *mem_dup(const void *p, size_t n); /* n bytes and a NUL after them */
+MUST_USE NOT_NULL void *mem_alloc(size_t n);
+MUST_USE NOT_NULL void *mem_zero(size_t count, size_t size);
+MUST_USE NOT_NULL void *mem_grow(void *p, size_t count, size_t size);
+MUST_USE NOT_NULL char *mem_dup(const void *p, size_t n); /* n bytes and a NUL after them */
 
 /* For `AUTO(mem_auto) char *p`: frees what the variable points to at the end of the scope. */
 void mem_auto(void *pointer_to_pointer);
