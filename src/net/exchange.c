@@ -452,7 +452,7 @@ static enum exchange_end judge(struct http_slot *s, CURLcode code)
         return EXCHANGE_DONE;
     if (code == CURLE_OK && !s->answered && !answer_begins(s))
         return EXCHANGE_DONE;
-    if (code == CURLE_OK || (s->dropping && code == CURLE_WRITE_ERROR))
+    if (code == CURLE_OK || s->dropping) /* how the body of a 404 ends does not matter */
         return judge_status(s);
     if (!s->answered)
         note_answer(s);

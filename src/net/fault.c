@@ -122,13 +122,16 @@ bool fault_describe(struct http_slot *s, CURLcode code)
         return bad_proxy(s, "its name cannot be resolved");
     case CURLE_PROXY:
         return bad_proxy(s, detail(s, code));
+    case CURLE_SSL_CERTPROBLEM:
+        (void)err_set(&s->r->err, ERR_NETWORK, "client certificate: %s", detail(s, code));
+        (void)err_hint(&s->r->err, "SSL_CLIENT_CERT names a PEM file with certificate and key");
+        return false;
     case CURLE_COULDNT_CONNECT:
         return not_connected(s, code);
     case CURLE_OPERATION_TIMEDOUT:
         return timed_out(s);
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS:
     case CURLE_SSL_PINNEDPUBKEYNOTMATCH:

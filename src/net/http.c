@@ -14,6 +14,7 @@
 #include "net/url.h"
 
 #define EVENTS 64
+#define ADVANCE 65536u /* bytes of a file that make a try worth while */
 #define IDLE_CONNECTIONS 64L
 #define FIRST_PAUSE_MS 200u /* before the second try; doubles, and each is shortened by up to half at random */
 
@@ -187,7 +188,8 @@ static void reset_result(struct http_request *r)
     r->no_store = r->no_cache = r->ranges = false;
     r->body_at = 0;
     r->total_size = UINT64_MAX;
-    r->tries = r->hops = 0;
+    r->tries = r->hops = r->stalled = 0;
+    r->file_mark = 0;
 }
 
 /* Each try begins where the first did: what a redirect led to may have been good for one time. */
@@ -195,7 +197,7 @@ static void to_first_place(struct http_request *r)
 {
     struct str fragment;
 
-    r->at_url = arena_str(&r->arena, url_without_fragment(r->url, &fragment));
+    r->at_url = url_without_fragment(r->url, &fragment); /* no copy: a request that waits takes no memory */
     r->hops = 0;
 }
 
@@ -203,7 +205,7 @@ void http_start(struct http *h, struct http_request *r)
 {
     arena_clear(&r->arena);
     reset_result(r);
-    r->file_n = r->to_file ? r->have : 0;
+    r->file_n = r->file_mark = r->to_file ? r->have : 0;
     r->slot = NULL;
     r->seq = h->seq++;
     r->begun_ms = r->due_ms = 0;
@@ -308,9 +310,15 @@ static uint64_t pause_before_try(unsigned tries)
 /* Puts the request off to its next try; false when it has had its tries or its time. */
 static bool postpone(struct http *h, struct http_request *r, int64_t retry_after)
 {
-    if (r->tries >= h->setup.config.tries)
+    r->stalled++;
+    if (h->setup.config.tries > 1 && r->to_file && r->file_n > r->file_mark + ADVANCE) {
+        r->file_mark = r->file_n; /* only grows: a server that gives the same piece again and again gains nothing */
+        r->stalled = 1;
+        r->begun_ms = clock_ms();
+    }
+    if (r->stalled >= h->setup.config.tries)
         return false;
-    uint64_t pause = pause_before_try(r->tries);
+    uint64_t pause = pause_before_try(r->stalled);
 
     if (retry_after >= 0)
         pause = MAX(pause, (uint64_t)retry_after * 1000);
@@ -409,7 +417,7 @@ static bool act_on_events(struct http *h, struct err *e)
     return true;
 }
 
-/* One round: start, wait, move bytes, collect. *extra says whether extra_fd became readable. */
+/* One round: start, wait, move bytes, collect. *extra: extra_fd became readable, or a signal came. */
 static bool drive(struct http *h, int timeout_ms, int extra_fd, bool *extra, struct err *e)
 {
     if (!launch(h, e))
@@ -420,7 +428,7 @@ static bool drive(struct http *h, int timeout_ms, int extra_fd, bool *extra, str
 
     if (n < 0 && errno != EINTR)
         return err_sys(e, "wait for the network");
-    *extra = n > 0 && p[0].revents;
+    *extra = n < 0 || (n > 0 && p[0].revents);
     if (!h->multi)
         return true;
     if (n > 0 && p[1].revents && !act_on_events(h, e))

@@ -34,7 +34,7 @@ struct http_config {
     unsigned max_requests;    /* at the same time; 0: 50 ([resolver] max_concurrent_requests) */
     unsigned max_connections; /* to one host over HTTP/1.1; 0: 16 */
     unsigned timeout_s;       /* for connecting, and for silence afterwards; 0: 30 (request_timeout) */
-    unsigned tries;           /* of one request; 0: 3 */
+    unsigned tries;           /* of one request; 0: 3. Those that bring a file on do not count, unless it is 1 */
     unsigned deadline_s;      /* no retry begins later after the first try; 0: 10 * timeout_s, at most 300 */
     bool insecure;            /* verify_ssl = false */
     bool offline;             /* every request fails at once */
@@ -74,7 +74,7 @@ struct http_request {
     void *user;
     void (*done)(struct http_request *r); /* NULL, or called from http_step() in place of http_done() giving it back */
 
-    /* The result. Views live until http_request_clear() or the next http_start(). */
+    /* The result. Views live until http_request_clear() or the next http_start(); final_url may lie in `url`. */
     struct err err;            /* kind ERR_NONE: an answer came; else no answer or no whole one */
     int status;                /* 200, 206, 304, 404 ...; 0 when no answer came */
     struct str final_url;      /* after redirects; for resolving what the body links to */
@@ -98,7 +98,8 @@ struct http_request {
     struct http_request *next;
     uint64_t seq, due_ms, begun_ms;
     size_t heap_at;
-    unsigned hops;
+    uint64_t file_mark;
+    unsigned hops, stalled;
     int where;
 };
 
@@ -117,7 +118,7 @@ void http_cancel(struct http *h, struct http_request *r);
 
 /* Drives the requests; returns when one is done, `extra_fd` (-1: none) is readable, or the time is over (0: does
  * not wait, -1: no limit). With no request outstanding and extra_fd -1 it returns at once. False only when the
- * machinery itself fails. */
+ * machinery itself fails. A signal also ends the wait. */
 MUST_USE bool http_step(struct http *h, int timeout_ms, int extra_fd, struct err *e);
 /* The next finished request or NULL. */
 MUST_USE struct http_request *http_done(struct http *h);

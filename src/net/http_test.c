@@ -362,6 +362,7 @@ static void files_are_gone_on_with_or_begun_anew(void **state)
         { "/x/truncate=500000!1,new-etag" LARGE, 0, 2, false, "" },
         { "/x/truncate=500000!1,no-etag" LARGE, 0, 2, false, "" },
         { "/x/reset=500000!2" LARGE, 0, 3, false, "" },
+        { "/x/truncate=700000" LARGE, 0, 6, false, "" },
         { LARGE "?version", 1000, 1, true, "\"another\"" },
     };
     AUTO_HTTP h = open_http(&(struct http_config){ .timeout_s = 10 });
