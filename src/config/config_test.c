@@ -44,7 +44,8 @@ static const char full[] =
     "allowed_domains = [\"index.example\", \"files.example\"]\nbandwidth_limit = 10485760\n"
     "[sandbox.resources]\ncpu_limit = 100.0\nmemory_limit = 2147483648\ndisk_limit = 10737418240\n"
     "iops_limit = 1000\nprocess_limit = 50\n"
-    "[sandbox.filesystem]\nreadonly_paths = [\"/usr\", \"/lib\", \"/bin\"]\nhidden_paths = [\"/proc\", \"/sys\", \"/dev\"]\n"
+    "[sandbox.filesystem]\nreadonly_paths = [\"/usr\", \"/lib\", \"/bin\"]\n"
+    "hidden_paths = [\"/proc\", \"/sys\", \"/dev\"]\n"
     "allowed_paths = [\"/tmp\", \"/var/tmp\"]\ndenied_paths = [\"/etc/shadow\", \"/etc/passwd\", \"/root\"]\n"
     "max_file_size = 104857600\n";
 
@@ -217,7 +218,8 @@ static void shows_the_lines_that_a_missing_section_needs(void **state)
     assert_false(config_read(&in, &a, &c, &e));
     assert_string_equal(e.text, "blast.toml: the required sections [security], [sync] are missing");
     assert_string_equal(e.hint, "add to it:\n[security]\ndefault_policy = \"standard\"\naudit_logging = true\n[sync]\n"
-                                "env_layer = \"strict\"\npkg_layer = \"automatic\"\nconflict_resolution = \"interactive\"");
+                                "env_layer = \"strict\"\npkg_layer = \"automatic\"\n"
+                                "conflict_resolution = \"interactive\"");
     in.project = STR("");
     assert_false(config_read(&in, &a, &c, &e));
     assert_true(strlen(e.hint) < sizeof e.hint - 1);

@@ -19,9 +19,11 @@ static struct project parsed(struct arena *a, const char *text)
 
 static void reads_what_is_needed_with_lines(void **state)
 {
-    static const char text[] = "[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"setuptools.build_meta\"\n"
+    static const char text[] = "[build-system]\nrequires = [\"setuptools\"]\n"
+                               "build-backend = \"setuptools.build_meta\"\n"
                                "[project]\nname = \"Demo.App\"\nversion = \"1.0\"\nrequires-python = \">=3.9\"\n"
-                               "dependencies = [\n  \"a>=1\", # one\n  \" b[x] \",\n]\ndynamic = [\"optional-dependencies\"]\n"
+                               "dependencies = [\n  \"a>=1\", # one\n  \" b[x] \",\n]\n"
+                               "dynamic = [\"optional-dependencies\"]\n"
                                "[tool.blast]\nconstraints = [\"c<2\"]\noverrides = [\"d==1\"]\n";
     AUTO_ARENA a = { 0 };
     struct project p = parsed(&a, text);
@@ -57,7 +59,8 @@ static void an_empty_file_is_a_project_without_anything(void **state)
 static void finds_extras_and_groups_by_any_spelling(void **state)
 {
     AUTO_ARENA a = { 0 };
-    struct project p = parsed(&a, "[project]\nname='x'\n[project.optional-dependencies]\nMy_Extra = [\"a\"]\nempty = []\n"
+    struct project p = parsed(&a, "[project]\nname='x'\n[project.optional-dependencies]\nMy_Extra = [\"a\"]\n"
+                                  "empty = []\n"
                                   "[dependency-groups]\nDev = [\"b\"]\n");
 
     (void)state;
@@ -104,7 +107,8 @@ static void refuses_what_the_specifications_forbid(void **state)
         { "[dependency-groups]\na = [{include-group = \"A\"}]\n", "dependency groups include each other: a -> a" },
         { "[dependency-groups]\na = [{include-group = \"b\"}]\n", "2:23: there is no dependency group 'b' to include" },
         { "[dependency-groups]\na = [{path = \"b\"}]\n", "{include-group = \"name\"} and nothing else" },
-        { "[dependency-groups]\na = [{include-group = \"a\", x = 1}]\n", "{include-group = \"name\"} and nothing else" },
+        { "[dependency-groups]\na = [{include-group = \"a\", x = 1}]\n"
+          "", "{include-group = \"name\"} and nothing else" },
         { "[dependency-groups]\na = [1]\n", "an element of a dependency group is an integer" },
         { "[dependency-groups]\na = 'x'\n", "a dependency group is a string, an array is wanted" },
         { "[tool.blast]\ndefault_groups = ['x']\n", "pyproject.toml:2: there is no dependency group 'x'" },
@@ -192,7 +196,8 @@ static void edits_requirement_lists(void **state)
 
 static void adding_and_removing_a_requirement_gives_the_same_bytes(void **state)
 {
-    static const char text[] = "# top\n[project]\nname = \"x\"\ndependencies = [\n    \"b\",  # two spaces\n    # note\n"
+    static const char text[] = "# top\n[project]\nname = \"x\"\ndependencies = [\n    \"b\",  # two spaces\n"
+                               "    # note\n"
                                "    'd'\n]\n\n[tool.x] # end\n";
     AUTO_ARENA a = { 0 };
     struct project_target to = { PROJECT_DEPENDENCIES, { 0 } };

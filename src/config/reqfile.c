@@ -31,6 +31,7 @@ struct reading {
 
 struct words {
     VEC(struct str) list;
+    VEC(struct str) raw; /* the same words with their quotes */
     size_t at;
 };
 
@@ -221,6 +222,7 @@ static bool split_words(struct reading *r, struct str line, struct words *out)
     for (size_t i = 0; i < line.n;) {
         VEC(char) word = { 0 };
         char quote = '\0';
+        size_t from = i;
 
         if (char_is_space(line.p[i])) {
             i++;
@@ -241,6 +243,7 @@ static bool split_words(struct reading *r, struct str line, struct words *out)
         if (out->list.n == WORDS_MAX)
             return wrong(r, "more than %d words", WORDS_MAX);
         VEC_PUSH_IN(r->a, &out->list, arena_str(r->a, (struct str){ word.p, word.n }));
+        VEC_PUSH_IN(r->a, &out->raw, str_sub(line, from, i));
     }
     return true;
 }
@@ -423,11 +426,11 @@ static bool take_option(struct reading *r, struct words *w, enum option *out, st
     return unknown_option(r, name);
 }
 
-/* Words up to the next option belong to an editable: extras with spaces, a marker. */
+/* Words up to the next option belong to an editable: a marker, whose quotes count. */
 static struct str rest_of_editable(struct reading *r, struct words *w, struct str text)
 {
     while (w->at < w->list.n && !str_starts(w->list.p[w->at], STR("-"))) {
-        struct str more = w->list.p[w->at++];
+        struct str more = w->raw.p[w->at++];
 
         text = arena_printf(r->a, STR_FMT " " STR_FMT, STR_ARG(text), STR_ARG(more));
     }
