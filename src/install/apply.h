@@ -40,6 +40,8 @@ struct apply_spec {
     size_t n_inputs;
     bool durable;     /* flush before publishing: survives a power cut, not only a crash */
     bool keep_others; /* plain layout: packages that are installed but not wanted stay (install, not sync) */
+    const struct str *remove; /* plain layout, with keep_others: names of installed packages that go all the same */
+    size_t n_remove;
     bool dry_run;     /* fill the result, change nothing */
 };
 

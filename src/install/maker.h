@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "pep/record.h"
 
-#define MAKER_MAX 32
+#define MAKER_MAX 24
 
 struct maker_file {
     char name[200];

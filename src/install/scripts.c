@@ -30,7 +30,7 @@ static bool breaks_string(struct str s)
 
 /* To /bin/sh the second line is the command  exec 'path' "$0" "$@"  (two quoted nothings before it), to Python the
  * second and third line are one string. Backslashes and three quotes in a row would end that string early; then
- * the path comes from the environment of the shell, which Python does not read. */
+ * the script looks beside itself. */
 bool script_shebang(struct str interpreter, struct buf *out)
 {
     if (is_plain(interpreter))
@@ -45,8 +45,9 @@ bool script_shebang(struct str interpreter, struct buf *out)
     if (!breaks_string(word))
         return buf_str(out, STR("#!/bin/sh\n'''exec' ")) && buf_str(out, word) &&
                buf_str(out, STR(" \"$0\" \"$@\"\n' '''\n"));
-    /* "$(dirname ...)" finds the interpreter beside the script, wherever that is. */
-    return buf_str(out, STR("#!/bin/sh\n'''exec' \"$(dirname -- \"$(realpath -- \"$0\")\")/python\" \"$0\" \"$@\"\n' '''\n"));
+    /* The interpreter stands beside the script. Links are not resolved: behind them is a generation, which is no
+     * environment by itself. */
+    return buf_str(out, STR("#!/bin/sh\n'''exec' \"$(dirname -- \"$0\")/python\" \"$0\" \"$@\"\n' '''\n"));
 }
 
 static bool is_dotted_name(struct str s)

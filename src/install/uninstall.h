@@ -28,3 +28,6 @@ struct uninstall_list {
  * texts live in the arena. */
 MUST_USE bool uninstall_list(struct env *env, struct str dist_info, const struct map *shared, struct arena *a,
                              struct uninstall_list *out, struct err *e);
+
+/* Adds every path that this package's RECORD lists, relative to the environment, to *out; none without a RECORD. */
+MUST_USE bool uninstall_owned(struct env *env, struct str dist_info, struct arena *a, struct map *out, struct err *e);

@@ -110,7 +110,7 @@ static void unpacks_a_wheel_into_its_places(void **state)
     assert_int_equal(entry.points, 2);
     assert_true(str_eq(store_point_get(&entry, 0).object, STR("demo:main")));
     assert_true(store_point_get(&entry, 1).gui);
-    assert_int_equal(entry.flags, STORE_PURELIB);
+    assert_int_equal(entry.flags, STORE_PURELIB | STORE_MOVED);
     store_release(&entry);
     maker_clear(&m);
 }

@@ -1,0 +1,312 @@
+#include "install/apply.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/err.h"
+#include "env/env.h"
+#include "env/history.h"
+#include "env/layout.h"
+#include "install/inplace_apply.h"
+#include "install/roots.h"
+#include "pep/name.h"
+#include "store/store.h"
+
+static int package_order(const void *a, const void *b)
+{
+    const struct generation_package *x = a, *y = b;
+
+    return name_cmp(x->name, y->name);
+}
+
+static struct plan_package *wanted_packages(const struct apply_spec *spec, struct arena *a)
+{
+    struct plan_package *want = ARENA_ARRAY(a, struct plan_package, spec->n + 1);
+
+    for (size_t i = 0; i < spec->n; i++) {
+        const struct apply_package *p = &spec->wanted[i];
+
+        want[i] = (struct plan_package){ name_normalize(a, p->entry->name), p->entry->version, str_of(p->entry->hex),
+                                         p->direct_url, p->direct };
+    }
+    return want;
+}
+
+static struct plan_package *recorded_packages(const struct generation *g, struct arena *a)
+{
+    struct plan_package *have = ARENA_ARRAY(a, struct plan_package, g->n_packages + 1);
+
+    for (size_t i = 0; i < g->n_packages; i++) {
+        const struct generation_package *p = &g->packages[i];
+
+        have[i] = (struct plan_package){ name_normalize(a, p->name), p->version, p->sha256, p->direct_url, p->direct };
+    }
+    return have;
+}
+
+static bool found_packages(struct env *env, struct arena *a, struct plan_package **out, size_t *n, struct err *e)
+{
+    struct env_packages list;
+
+    if (!env_installed(env, a, &list, e))
+        return false;
+    *out = ARENA_ARRAY(a, struct plan_package, list.n + 1);
+    *n = list.n;
+    for (size_t i = 0; i < list.n; i++)
+        (*out)[i] = (struct plan_package){ name_normalize(a, list.p[i].name), list.p[i].version, STR(""),
+                                           list.p[i].direct_url, list.p[i].requested };
+    return true;
+}
+
+/* The manifest, where the tree is still what it says; else what lies there. *clean says which. */
+static bool current_packages(struct env *env, struct arena *a, struct plan_package **out, size_t *n, bool *clean,
+                             struct err *e)
+{
+    struct generation *g = ARENA_NEW(a, struct generation);
+
+    *clean = false;
+    if (env->current && !generation_load(env, env->current, a, g, clean, e))
+        return false;
+    *clean = *clean && generation_is_hot(env, g);
+    if (!*clean)
+        return found_packages(env, a, out, n, e);
+    *out = recorded_packages(g, a);
+    *n = g->n_packages;
+    return true;
+}
+
+static bool nothing_to_do(const struct plan *p)
+{
+    if (p->add || p->remove || p->replace)
+        return false;
+    for (size_t i = 0; i < p->n; i++)
+        if (p->steps[i].want && p->steps[i].have->direct != p->steps[i].want->direct)
+            return false;
+    return true;
+}
+
+static struct generation manifest_of(const struct apply_spec *spec, struct arena *a)
+{
+    struct generation_package *p = ARENA_ARRAY(a, struct generation_package, spec->n + 1);
+    struct generation_input *inputs = ARENA_ARRAY(a, struct generation_input, spec->n_inputs + 1);
+
+    for (size_t i = 0; i < spec->n; i++) {
+        const struct apply_package *w = &spec->wanted[i];
+        struct str *extras = ARENA_ARRAY(a, struct str, w->n_extras + 1);
+
+        for (size_t k = 0; k < w->n_extras; k++)
+            extras[k] = w->extras[k];
+        p[i] = (struct generation_package){ .name = w->entry->name, .version = w->entry->version,
+                                            .sha256 = str_of(w->entry->hex), .source = w->source,
+                                            .direct_url = w->direct_url, .extras = extras, .n_extras = w->n_extras,
+                                            .direct = w->direct };
+    }
+    if (spec->n)
+        qsort(p, spec->n, sizeof *p, package_order);
+    for (size_t i = 0; i < spec->n_inputs; i++)
+        inputs[i] = spec->inputs[i];
+    return (struct generation){ .reason = spec->reason, .packages = p, .n_packages = spec->n, .inputs = inputs,
+                                .n_inputs = spec->n_inputs };
+}
+
+static bool check_entries(const struct apply_spec *spec, struct err *e)
+{
+    for (size_t i = 0; i < spec->n; i++)
+        if (!store_sample(spec->store, spec->wanted[i].entry, e))
+            return false;
+    return true;
+}
+
+/* The store's files must be on disk before the links that lead to them. */
+static bool flush_store(struct env *env, const struct apply_spec *spec, struct err *e)
+{
+    struct stat store, own;
+
+    if (!spec->durable)
+        return true;
+    if (fstat(spec->store->dir, &store) < 0 || fstat(env->dir, &own) < 0)
+        return err_sys(e, "stat the store");
+    if (store.st_dev != own.st_dev && syncfs(spec->store->dir) < 0)
+        return err_sys(e, "flush the store");
+    return true;
+}
+
+bool apply_link(struct env *env, const struct apply_spec *spec, int prefix, struct arena *a, struct link_result *out,
+                struct err *e)
+{
+    struct link_package *p = ARENA_ARRAY(a, struct link_package, spec->n + 1);
+    struct link_spec link = { .store = spec->store, .prefix = prefix, .site = env->site,
+                              .python = layout_python_dir(&env->python, a),
+                              .interpreter = str_of(env_path(env, "bin/python")), .mode = spec->mode, .packages = p,
+                              .n = spec->n };
+
+    for (size_t i = 0; i < spec->n; i++)
+        p[i] = (struct link_package){ spec->wanted[i].entry, spec->wanted[i].direct, spec->wanted[i].direct_url };
+    return link_packages(&link, a, out, e);
+}
+
+static bool build(struct env *env, const struct apply_spec *spec, struct generation *g, struct arena *a,
+                  struct apply_result *r, struct err *e)
+{
+    struct generation_stage stage;
+
+    if (!generation_begin(env, &stage, e))
+        return false;
+    if (!apply_link(env, spec, stage.dir, a, &r->link, e) || !roots_add(env, stage.dir, e) ||
+        !flush_store(env, spec, e)) {
+        generation_drop(env, &stage);
+        return false;
+    }
+    g->mode = str_of(link_mode_word(r->link.mode));
+    if (!generation_commit(env, &stage, g, spec->durable, e))
+        return false;
+    roots_tidy(env);
+    return true;
+}
+
+static bool apply_generation(struct env *env, const struct apply_spec *spec, struct arena *a, struct apply_result *r,
+                             struct err *e)
+{
+    struct plan_package *have, *want = wanted_packages(spec, a);
+    struct generation g = manifest_of(spec, a);
+    bool clean;
+    size_t n;
+
+    if (!current_packages(env, a, &have, &n, &clean, e))
+        return false;
+    plan_make(have, n, want, spec->n, false, a, &r->plan);
+    r->seq = env->current;
+    r->changed = !(clean && nothing_to_do(&r->plan));
+    if (!r->changed || spec->dry_run)
+        return true;
+    if (!check_entries(spec, e) || !build(env, spec, &g, a, r, e))
+        return false;
+    r->seq = env->current;
+    return true;
+}
+
+bool apply_run(struct env *env, const struct apply_spec *spec, struct arena *a, struct apply_result *out, struct err *e)
+{
+    struct apply_result r = { .link = { .note = STR("") } };
+    bool ok;
+
+    err_clear(e);
+    if (env->lock < 0 && !spec->dry_run)
+        BUG("an environment is changed without its lock");
+    if (env->layout == ENV_PLAIN) {
+        struct plan_package *have;
+        size_t n;
+
+        ok = found_packages(env, a, &have, &n, e);
+        if (ok) {
+            plan_make(have, n, wanted_packages(spec, a), spec->n, spec->keep_others, a, &r.plan);
+            ok = inplace_apply(env, spec, a, &r, e);
+        }
+    } else {
+        ok = apply_generation(env, spec, a, &r, e);
+    }
+    if (!ok)
+        return err_as(e, e->kind == ERR_IO ? ERR_ENVIRONMENT : e->kind, "change the environment '%s'", env->path);
+    *out = r;
+    return true;
+}
+
+static bool find_entries(const struct store *store, const struct generation *g, struct store_entry *entries,
+                         struct err *e)
+{
+    size_t missing = 0;
+    struct str first = STR("");
+
+    for (size_t i = 0; i < g->n_packages; i++) {
+        const struct generation_package *p = &g->packages[i];
+        char hex[HASH_HEX256 + 1] = "";
+        bool there = false;
+
+        if (p->sha256.n == HASH_HEX256) {
+            memcpy(hex, p->sha256.p, HASH_HEX256);
+            if (!store_find(store, hex, &entries[i], &there, e))
+                return false;
+        }
+        if (!there && missing++ == 0)
+            first = p->name;
+    }
+    if (!missing)
+        return true;
+    (void)err_set(e, ERR_CACHE, "%zu of %zu wheels of generation %u are not in the store any more, the first is '" STR_FMT
+                  "'", missing, g->n_packages, g->seq, STR_ARG(first));
+    return err_hint(e, "they must be fetched again: run it without --offline");
+}
+
+/* Made again from manifest and store. */
+static bool rebuild(struct env *env, const struct store *store, const struct generation *old, struct generation *g,
+                    bool durable, struct arena *a, struct apply_result *r, struct err *e)
+{
+    struct store_entry *entries = ARENA_ARRAY(a, struct store_entry, old->n_packages + 1);
+    struct apply_package *wanted = ARENA_ARRAY(a, struct apply_package, old->n_packages + 1);
+    struct apply_spec spec = { .store = store, .wanted = wanted, .n = old->n_packages, .durable = durable };
+    struct err unknown = { 0 }; /* a mode of a newer Blast: the default does */
+    bool ok = find_entries(store, old, entries, e);
+
+    if (!old->mode.n || !link_mode_parse(old->mode, &spec.mode, &unknown))
+        spec.mode = LINK_AUTO;
+    for (size_t i = 0; i < old->n_packages; i++)
+        wanted[i] = (struct apply_package){ .entry = &entries[i], .direct = old->packages[i].direct,
+                                            .direct_url = old->packages[i].direct_url };
+    ok = ok && check_entries(&spec, e) && build(env, &spec, g, a, r, e);
+    for (size_t i = 0; i < old->n_packages; i++)
+        store_release(&entries[i]);
+    return ok;
+}
+
+static bool same_python(const struct env *env, const struct generation *old, struct err *e)
+{
+    if (old->python.major == env->python.major && old->python.minor == env->python.minor)
+        return true;
+    (void)err_set(e, ERR_ENVIRONMENT, "generation %u is for Python %u.%u, the environment has %u.%u", old->seq,
+                  old->python.major, old->python.minor, env->python.major, env->python.minor);
+    return err_hint(e, "make the environment again with --python %u.%u", old->python.major, old->python.minor);
+}
+
+static bool restore(struct env *env, const struct store *store, const struct generation *old, struct generation *g,
+                    bool durable, struct arena *a, struct apply_result *r, struct err *e)
+{
+    struct plan_package *have;
+    bool clean;
+    size_t n;
+
+    if (!same_python(env, old, e) || !current_packages(env, a, &have, &n, &clean, e))
+        return false;
+    plan_make(have, n, recorded_packages(old, a), old->n_packages, false, a, &r->plan);
+    g->packages = old->packages;
+    g->n_packages = old->n_packages;
+    g->inputs = old->inputs;
+    g->n_inputs = old->n_inputs;
+    g->mode = old->mode;
+    if (!generation_is_hot(env, old))
+        return rebuild(env, store, old, g, durable, a, r, e);
+    if (!generation_reuse(env, old->tree, g, durable, e))
+        return false;
+    roots_tidy(env);
+    return true;
+}
+
+bool apply_restore(struct env *env, const struct store *store, uint32_t seq, enum generation_kind how,
+                   const struct generation_reason *reason, bool durable, struct arena *a, struct apply_result *out,
+                   struct err *e)
+{
+    struct apply_result r = { .changed = true, .link = { .note = STR("") } };
+    struct generation *old = ARENA_NEW(a, struct generation);
+    struct generation g = { .reason = *reason };
+    bool there;
+
+    err_clear(e);
+    if (!generation_load(env, seq, a, old, &there, e))
+        return false;
+    if (!there)
+        return err_set(e, ERR_ENVIRONMENT, "generation %u of '%s' is not known", seq, env->path);
+    if (!history_place(env, seq, how, a, &g, e) || !restore(env, store, old, &g, durable, a, &r, e))
+        return err_as(e, e->kind == ERR_IO ? ERR_ENVIRONMENT : e->kind, "bring back generation %u", seq);
+    r.seq = env->current;
+    *out = r;
+    return true;
+}
