@@ -41,7 +41,7 @@ static void __attribute__((format(printf, 4, 0))) set_root(struct err *e, enum e
         append(e, frame);
 }
 
-/* Parentheses: for the analyzer these are macros too (err.h). */
+/* Parentheses: these are macros too (err.h). */
 bool (err_set)(struct err *e, enum err_kind kind, const char *fmt, ...)
 {
     va_list ap;
@@ -102,7 +102,7 @@ bool (err_hint)(struct err *e, const char *fmt, ...)
     return false;
 }
 
-bool err_exit(struct err *e, int exit_code)
+bool (err_exit)(struct err *e, int exit_code)
 {
     e->exit_code = exit_code;
     return false;

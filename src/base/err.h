@@ -57,11 +57,12 @@ bool err_frame(const struct err *e, unsigned i, const char **frame, unsigned *n)
 #define BUG(...) err_bug(__FILE__, __LINE__, __VA_ARGS__)
 NORETURN void err_bug(const char *file, int line, const char *fmt, ...) PRINTF(3, 4);
 
-#ifdef __clang_analyzer__
-/* It does not see into err.c and would follow paths on which a setter returned true. */
-#define err_set(...) ((void)err_set(__VA_ARGS__), false)
-#define err_sys(...) ((void)err_sys(__VA_ARGS__), false)
-#define err_wrap(...) ((void)err_wrap(__VA_ARGS__), false)
-#define err_as(...) ((void)err_as(__VA_ARGS__), false)
-#define err_hint(...) ((void)err_hint(__VA_ARGS__), false)
-#endif
+/* The setters return false: said here as well, where the compiler sees it. Else it warns of results that are not set
+ * after `return err_set(...)` in every function that it inlines. */
+#define ERR_FALSE(call) __extension__({ (void)call; false; })
+#define err_set(...) ERR_FALSE(err_set(__VA_ARGS__))
+#define err_sys(...) ERR_FALSE(err_sys(__VA_ARGS__))
+#define err_wrap(...) ERR_FALSE(err_wrap(__VA_ARGS__))
+#define err_as(...) ERR_FALSE(err_as(__VA_ARGS__))
+#define err_hint(...) ERR_FALSE(err_hint(__VA_ARGS__))
+#define err_exit(...) ERR_FALSE(err_exit(__VA_ARGS__))
