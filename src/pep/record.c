@@ -63,13 +63,21 @@ bool base64url_decode(struct str text, unsigned char *out, size_t max, size_t *n
     return true;
 }
 
+static bool is_algorithm(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!char_is_alpha(s.p[i]) && !char_is_digit(s.p[i]) && s.p[i] != '_' && s.p[i] != '-')
+            return false;
+    return s.n > 0 && s.n <= 64;
+}
+
 static bool read_hash(struct str text, struct record_row *row)
 {
     size_t at = str_find(text, '='), n;
 
     if (!text.n)
         return true;
-    if (at == 0 || at == text.n)
+    if (at == text.n || !is_algorithm(str_sub(text, 0, at)))
         return false;
     row->alg = str_sub(text, 0, at);
     if (!base64url_decode(str_sub(text, at + 1, text.n), row->digest, sizeof row->digest, &n) || n == 0)
@@ -121,7 +129,7 @@ bool record_write(struct buf *out, const struct record_row *row)
     struct str field[3] = { row->path };
 
     if (row->alg.n) {
-        if (row->alg.n > 64 || row->n_digest > HASH_MAX)
+        if (!is_algorithm(row->alg) || row->n_digest > HASH_MAX)
             BUG("RECORD row of '" STR_FMT "' with a hash of another form", STR_ARG(row->path));
         memcpy(hash, row->alg.p, row->alg.n);
         hash[row->alg.n] = '=';

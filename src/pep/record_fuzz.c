@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!record_parse(&a, (struct str){ (const char *)data, size }, &r, &e))
         return 0;
     for (size_t i = 0; i < r.n; i++)
-        if (r.row[i].alg.n > 64 || !record_write(&b, &r.row[i]))
+        if (!record_write(&b, &r.row[i]))
             return 0;
     if (!record_parse(&a, buf_done(&b), &again, &e) || again.n != r.n)
         abort();

@@ -62,6 +62,7 @@ static void names_the_line_that_is_wrong(void **state)
         { "a,,\nb,sha256,\n", "line 2 of RECORD: 'sha256' is no hash" },
         { "a,sha256=short,\n", "is no hash" },
         { "a,sha256=" EMPTY "!,\n", "is no hash" },
+        { "a,sha 256=" EMPTY ",\n", "is no hash" },
         { "a,,x\n", "line 1 of RECORD: 'x' is no size" },
         { "a,,-1\n", "is no size" },
         { ",,\n", "has no path" },

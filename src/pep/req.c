@@ -113,8 +113,11 @@ static bool read_url(struct reader *r, struct req *out)
     skip_blank(r);
     size_t from = r->at;
 
-    while (!at_end(r) && peek(r) != ' ' && peek(r) != '\t')
+    while (!at_end(r) && peek(r) != ' ' && peek(r) != '\t') {
+        if ((unsigned char)peek(r) < 0x20 || peek(r) == 0x7f)
+            return fail_at(r, r->at, "a URL without control characters");
         r->at++;
+    }
     if (r->at == from)
         return fail_at(r, from, "a URL after '@'");
     out->url = str_sub(r->whole, from, r->at);

@@ -80,6 +80,7 @@ static void says_where_a_requirement_is_wrong(void **state)
         { "foo (>=1", "expected ')' at column 9", "" },
         { "foo (>=1) x", "expected ';' or the end at column 11", "" },
         { "foo @", "expected a URL after '@' at column 6", "" },
+        { "foo @ a\nb", "expected a URL without control characters at column 8", "" },
         { "foo @ u; os_name == 'a'", "expected ';' or the end behind the URL at column 10", "put a space before" },
         { "foo >=x", "read the requirement 'foo >=x' from column 5", "" },
         { "foo ; bar == 'a'", "unknown marker name at column 7", "python_version" },
