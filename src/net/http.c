@@ -32,6 +32,7 @@ struct http {
     uint64_t seq;
     struct http_request *done_first, *done_last;  /* for http_done() */
     struct http_request *call_first, *call_last;  /* with a function of their own, to be called from http_step() */
+    bool news;                  /* something came into the done queue that no http_step() has returned for */
     struct http_figures figures;
     struct http_slot **slots;
     size_t n_slots;
@@ -177,6 +178,7 @@ static void finish(struct http *h, struct http_request *r)
     else
         *first = r;
     *last = r;
+    h->news = h->news || !r->done;
 }
 
 static void reset_result(struct http_request *r)
@@ -423,7 +425,7 @@ static bool drive(struct http *h, int timeout_ms, int extra_fd, bool *extra, str
     if (!launch(h, e))
         return false;
     struct pollfd p[2] = { { .fd = extra_fd, .events = POLLIN }, { .fd = h->epoll, .events = POLLIN } };
-    bool over = h->done_first || h->call_first;
+    bool over = h->news || h->call_first;
     int n = poll(p, 2, wait_ms(h, over ? 0 : timeout_ms, clock_ms()));
 
     if (n < 0 && errno != EINTR)
@@ -470,8 +472,10 @@ bool http_step(struct http *h, int timeout_ms, int extra_fd, struct err *e)
             return false;
         bool called = call_back(h);
 
-        if (called || extra || idle || h->done_first || clock_ms() >= until)
+        if (called || extra || idle || h->news || clock_ms() >= until) {
+            h->news = false;
             return true;
+        }
     }
 }
 
@@ -534,13 +538,41 @@ void http_cancel(struct http *h, struct http_request *r)
     h->outstanding--;
 }
 
+static struct http_request *first_without_function(const struct queue *q)
+{
+    for (size_t i = 0; i < q->n; i++)
+        if (!q->p[i]->done)
+            return q->p[i];
+    return NULL;
+}
+
+struct http_request *http_take_back(struct http *h)
+{
+    struct http_request *r = http_done(h);
+
+    if (r)
+        return r;
+    for (size_t i = 0; !r && i < h->n_slots; i++)
+        if (h->slots[i]->r && !h->slots[i]->r->done)
+            r = h->slots[i]->r;
+    if (!r)
+        r = first_without_function(&h->ready);
+    if (!r)
+        r = first_without_function(&h->later);
+    if (r)
+        http_cancel(h, r);
+    return r;
+}
+
 bool http_get(struct http *h, struct http_request *r, struct err *e)
 {
-    bool extra;
+    bool extra, news = h->news; /* of others: for the next http_step() */
 
     r->done = NULL;
     http_start(h, r);
     while (r->where != OVER) {
+        news = news || h->news;
+        h->news = false;
         if (!drive(h, -1, -1, &extra, e)) {
             http_cancel(h, r);
             return false;
@@ -548,6 +580,7 @@ bool http_get(struct http *h, struct http_request *r, struct err *e)
         (void)call_back(h);
     }
     http_cancel(h, r); /* off the queue */
+    h->news = news || h->done_first;
     if (r->err.kind != ERR_NONE) {
         *e = r->err;
         return false;

@@ -116,7 +116,11 @@ void http_start(struct http *h, struct http_request *r);
 /* Takes a request back that is not done; nothing happens when it is not ours. Its file keeps what arrived. */
 void http_cancel(struct http *h, struct http_request *r);
 
-/* Drives the requests; returns when one is done, `extra_fd` (-1: none) is readable, or the time is over (0: does
+/* Takes back one request after the other that has no `done` function, finished or not; NULL when there is none
+ * left. For an owner that goes away: `while ((r = http_take_back(h))) release(r->user);`. */
+MUST_USE struct http_request *http_take_back(struct http *h);
+
+/* Drives the requests; returns when one is done (take all of them then), `extra_fd` (-1: none) is readable, or the time is over (0: does
  * not wait, -1: no limit). With no request outstanding and extra_fd -1 it returns at once. False only when the
  * machinery itself fails. A signal also ends the wait. */
 MUST_USE bool http_step(struct http *h, int timeout_ms, int extra_fd, struct err *e);

@@ -508,6 +508,37 @@ static void a_request_can_be_taken_back_in_any_state(void **state)
         http_request_clear(&r[i]);
 }
 
+static void an_owner_that_goes_away_gets_all_of_its_requests_back(void **state)
+{
+    AUTO_HTTP h = open_http(&(struct http_config){ .max_requests = 2, .timeout_s = 10 });
+    struct http_request r[6] = { 0 };
+    char silent[128], good[128], order[8] = "";
+    struct err e = { 0 };
+    unsigned back = 0;
+
+    (void)state;
+    (void)snprintf(good, sizeof good, "%s/simple/", server.url);
+    (void)snprintf(silent, sizeof silent, "%s/x/silent/simple/", server.url);
+    for (size_t i = 0; i < COUNT(r); i++) {
+        r[i].url = str_of(i == 0 ? good : silent);
+        http_start(h, &r[i]);
+        if (i == 0) /* done, and never taken */
+            assert_true(http_step(h, -1, -1, &e));
+    }
+    assert_true(http_step(h, 5, -1, &e));
+    struct http_request kept = { .url = str_of(good), .user = order, .done = note_order };
+
+    http_start(h, &kept);
+    for (struct http_request *one; (one = http_take_back(h)); back++)
+        http_request_clear(one);
+    assert_int_equal(back, COUNT(r));
+    assert_int_equal(http_outstanding(h), 1);
+    while (http_outstanding(h) > 0)
+        assert_true(http_step(h, -1, -1, &e));
+    assert_string_equal(order, "a");
+    http_request_clear(&kept);
+}
+
 static void a_readable_descriptor_ends_the_wait(void **state)
 {
     AUTO_HTTP h = open_http(&(struct http_config){ 0 });
@@ -650,6 +681,7 @@ int main(void)
         cmocka_unit_test(many_requests_share_few_connections),
         cmocka_unit_test(the_greatest_priority_goes_first_and_callbacks_are_called),
         cmocka_unit_test(a_request_can_be_taken_back_in_any_state),
+        cmocka_unit_test(an_owner_that_goes_away_gets_all_of_its_requests_back),
         cmocka_unit_test(a_readable_descriptor_ends_the_wait),
         cmocka_unit_test(roots_that_are_named_but_useless_are_an_error),
         cmocka_unit_test(certificates_are_judged),
