@@ -9,8 +9,6 @@
 
 #define MACHINE_CHARS 8
 
-extern char **environ;
-
 const char *dirs_variable(const char *const *env, const char *name)
 {
     size_t n = strlen(name);
