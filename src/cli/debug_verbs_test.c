@@ -1,4 +1,4 @@
-/* The answers of the plumbing verbs for versions, specifiers and tags, as docs and the differential tests rely on them. */
+/* The answers of the plumbing verbs for versions, specifiers and tags, which other tests rely on. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,7 +44,8 @@ static void version_compare_takes_one_or_two_versions(void **state)
     static const struct question good[] = {
         { { "1.0-RC.1" }, "{\"valid\":true,\"normalized\":\"1.0rc1\",\"epoch\":0,\"release\":[1,0],\"pre\":[\"rc\",1],"
                           "\"post\":null,\"dev\":null,\"local\":null}" },
-        { { "1!2.post3.dev4+a-1" }, "\"epoch\":1,\"release\":[2],\"pre\":null,\"post\":3,\"dev\":4,\"local\":\"a.1\"}" },
+        { { "1!2.post3.dev4+a-1" },
+          "\"epoch\":1,\"release\":[2],\"pre\":null,\"post\":3,\"dev\":4,\"local\":\"a.1\"}" },
         { { "1_0" }, "{\"valid\":false}" },
         { { "1.0", "1.0.0" }, "{\"valid\":true,\"cmp\":0}" },
         { { "1.0a1", "1.0" }, "{\"valid\":true,\"cmp\":-1}" },

@@ -1,5 +1,5 @@
-/* The first line is a specifier set, the others are versions. Ranks, filter and single answers must agree, a printed set
- * must read back the same, and a lenient reader must accept what the strict one does. */
+/* The first line is a specifier set, the others are versions. Ranks, filter and single answers must agree, a printed
+ * set must read back the same, and a lenient reader must accept what the strict one does. */
 #include <stdint.h>
 #include <stdlib.h>
 #include "base/arena.h"

@@ -26,7 +26,8 @@ static void every_spelling_has_one_normal_form(void **state)
         { "1.0_beta-2", "1.0b2" }, { "1.0preview3", "1.0rc3" }, { "1.0pre", "1.0rc0" },    { "1.0rev2", "1.0.post2" },
         { "1.0dev", "1.0.dev0" },  { "1.0-dev-3", "1.0.dev3" }, { "00001.02", "1.2" },     { "1!2.0", "1!2.0" },
         { "0!1", "1" },            { "1.0+ubuntu_1", "1.0+ubuntu.1" }, { "1.0+ABC.007", "1.0+abc.7" },
-        { "1.0a1.post2.dev3+x", "1.0a1.post2.dev3+x" }, { "1.0a.", "1.0a0" }, { "1.0.0.0.0.0.0.0.0.0", "1.0.0.0.0.0.0.0.0.0" },
+        { "1.0a1.post2.dev3+x", "1.0a1.post2.dev3+x" }, { "1.0a.", "1.0a0" },
+        { "1.0.0.0.0.0.0.0.0.0", "1.0.0.0.0.0.0.0.0.0" },
         { "65536.1", "65536.1" },  { "1.256.3", "1.256.3" },    { "1.0.dev20240101", "1.0.dev20240101" },
         { "1.0a--1", "1.0a0.post1" }, { "9223372036854775807", "9223372036854775807" },
     };
@@ -42,7 +43,8 @@ static void every_spelling_has_one_normal_form(void **state)
 static void rejects_what_is_no_version(void **state)
 {
     static const char *const cases[] = {
-        "", " ", "v", "x", "1_0", "1.0.", "1..0", ".1", "1.0-", "1.0+", "1.0+a..b", "1.0+.a", "1.0+a_", "1!", "!1", "1!2!3",
+        "", " ", "v", "x", "1_0", "1.0.", "1..0", ".1", "1.0-", "1.0+", "1.0+a..b", "1.0+.a", "1.0+a_", "1!", "!1",
+        "1!2!3",
         "1.0 rc1", "1.0foo", "1.0a1a2", "1.0.post1.post2", "1.0.dev1.post1", "1.0be1", "french toast", "1.0+u\xC3\xBC",
         "9223372036854775808", "1.0a9223372036854775808", "vv1", "1.0rc1+", "1.*", "1.0\x01",
     };
@@ -78,8 +80,10 @@ static const char *const ascending[] = {
     "1.0b1", "1.0rc1", "1.0rc1048575", "1.0rc1048576",
     "1.0", "1.0+abc", "1.0+abc.5", "1.0+b", "1.0+5", "1.0+5.a", "1.0+5.0", "1.0+10",
     "1.0.post0.dev0", "1.0.post0", "1.0.post1.dev1", "1.0.post1", "1.0.post1+x", "1.0.post2", "1.0.post1048577",
-    "1.0.0.0.0.1.dev0", "1.0.0.0.0.1", "1.0.0.0.1", "1.0.0.1", "1.0.255", "1.0.256.dev0", "1.0.256", "1.0.257", "1.1.dev1",
-    "1.1", "1.254", "1.255", "1.255.255.255", "1.255.255.255.post1048576", "1.256.dev1", "1.256", "1.65536", "2.dev0", "2",
+    "1.0.0.0.0.1.dev0", "1.0.0.0.0.1", "1.0.0.0.1", "1.0.0.1", "1.0.255", "1.0.256.dev0", "1.0.256", "1.0.257",
+    "1.1.dev1",
+    "1.1", "1.254", "1.255", "1.255.255.255", "1.255.255.255.post1048576", "1.256.dev1", "1.256", "1.65536",
+    "2.dev0", "2",
     "65534.9", "65535", "65535.9", "65536.dev1", "65536", "20240101", "20240101.1",
     "1!0.dev0", "1!0", "1!1.0a1", "1!1.0", "2!0",
 };
@@ -109,7 +113,8 @@ static void equal_versions_hash_alike(void **state)
 {
     static const char *const pairs[][2] = {
         { "1.0", "1.0.0.0" },          { "1", "1.0.0.0.0.0.0.0.0.0.0" }, { "1.0+x.1", "1.0.0+X_01" },
-        { "1!1", "1!1.0" },            { "1.0.dev20240101", "1.dev20240101" }, { "1.0rc1048575", "1.0.0.0.0.0.0.0.0rc1048575" },
+        { "1!1", "1!1.0" },            { "1.0.dev20240101", "1.dev20240101" },
+        { "1.0rc1048575", "1.0.0.0.0.0.0.0.0rc1048575" },
         { "1.0.0.0.1", "1.0.0.0.1.0" }, { "0", "0.0" },
     };
     AUTO_ARENA a = { 0 };
@@ -127,7 +132,8 @@ static void equal_versions_hash_alike(void **state)
 
 static void common_versions_need_no_memory(void **state)
 {
-    static const char *const cases[] = { "1.0", "2024.12.31", "1.2.3.4", "0.1rc3", "1.0.post2", "3.0.dev9", "1.0.0.0.0.0" };
+    static const char *const cases[] = { "1.0", "2024.12.31", "1.2.3.4", "0.1rc3", "1.0.post2", "3.0.dev9",
+                                         "1.0.0.0.0.0" };
     AUTO_ARENA a = { 0 };
     struct version v;
 
@@ -206,7 +212,8 @@ static void what_is_taken_apart_can_be_put_together(void **state)
         assert_true(version_parse(str_of(ascending[i]), &a, &v));
         version_split(&v, room, &parts);
         version_make(&parts, &a, &again);
-        if (again.key != v.key || version_cmp(&v, &again) != 0 || !str_eq(version_format(&again, &a), str_of(ascending[i])))
+        if (again.key != v.key || version_cmp(&v, &again) != 0 ||
+            !str_eq(version_format(&again, &a), str_of(ascending[i])))
             fail_msg("%s became %s", ascending[i], version_format(&again, &a).p);
     }
 }

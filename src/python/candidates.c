@@ -135,11 +135,12 @@ static void add_pyenv_choice(struct gather *g)
 {
     struct err ignored = { 0 }; /* no choice then */
     struct str text = str_of(getenv("PYENV_VERSION")), name;
-    char sep = ':';
+    char sep = text.n > 0 ? ':' : '\n';
 
     if (text.n == 0) {
-        sep = '\n';
-        if (!fd_read_if_there(AT_FDCWD, arena_printf(g->c->a, "%s/version", g->pyenv).p, 4096, g->c->a, &text, &ignored))
+        struct str file = arena_printf(g->c->a, "%s/version", g->pyenv);
+
+        if (!fd_read_if_there(AT_FDCWD, file.p, 4096, g->c->a, &text, &ignored))
             return;
     }
     while (text.p && str_next(&text, sep, &name)) {

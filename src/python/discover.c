@@ -42,7 +42,8 @@ static bool may_fit(const struct goal *g, const struct candidate *c, struct aren
     unsigned from = c->micro == CANDIDATE_UNKNOWN ? 0 : c->micro;
     unsigned to = c->micro == CANDIDATE_UNKNOWN ? MICRO_MAX : c->micro;
 
-    if ((c->pypy && !pypy_wanted && g->request->implementation.n > 0) || (c->free_threaded && !g->request->free_threaded))
+    if ((c->pypy && !pypy_wanted && g->request->implementation.n > 0) ||
+        (c->free_threaded && !g->request->free_threaded))
         return false;
     if (c->minor == CANDIDATE_UNKNOWN || c->pypy || g->request->versions.names_pre)
         return true;
@@ -232,7 +233,8 @@ static bool nothing_fits(const struct goal *g, struct candidates *c, struct err 
     else if (wanted.n > 0)
         wanted = arena_printf(c->a, "'" STR_FMT "'", STR_ARG(wanted));
     if (wanted.n == 0)
-        (void)err_set(e, ERR_PYTHON, "no Python interpreter was found" "%s" STR_FMT, found.n ? ": " : "", STR_ARG(found));
+        (void)err_set(e, ERR_PYTHON, "no Python interpreter was found%s" STR_FMT, found.n ? ": " : "",
+                      STR_ARG(found));
     else
         (void)err_set(e, ERR_PYTHON, "no Python interpreter for " STR_FMT "; found: " STR_FMT, STR_ARG(wanted),
                       STR_ARG(found.n ? found : STR("none")));

@@ -61,7 +61,7 @@ static const char script[] =
     " 'platlibdir':getattr(sys,'platlibdir','lib'),'platform':sys.platform,'executable':sys.executable or '',\n"
     " 'libc':c,'denied':' '.join(d)}\n"
     "sys.stdout.write('{\"major\":%d,\"minor\":%d,\"micro\":%d,\"debug\":%s'%(v[0],v[1],v[2],\n"
-    " 'true' if hasattr(sys,'gettotalrefcount') else 'false')\n"
+    " 'true' if 'd' in getattr(sys,'abiflags','') else 'false')\n"
     " +''.join(',\"%s\":%s'%(n,q(t[n])) for n in t)+'}')\n";
 
 /* One interpreter while it is asked. */

@@ -17,9 +17,9 @@
 #include "python/facts.h"
 
 #define ANSWER                                                                                                         \
-    "{\"major\":3,\"minor\":12,\"micro\":1,\"debug\":false,\"full\":\"3.12.1\",\"implementation\":\"cpython\","           \
-    "\"implementation_version\":\"3.12.1\",\"cache_tag\":\"cpython-312\",\"soabi\":\"cpython-312-x86_64-linux-gnu\","     \
-    "\"abiflags\":\"\",\"base_prefix\":\"/opt/py\",\"stdlib\":\"/opt/py/lib/python3.12\",\"platlibdir\":\"lib\","         \
+    "{\"major\":3,\"minor\":12,\"micro\":1,\"debug\":false,\"full\":\"3.12.1\",\"implementation\":\"cpython\","        \
+    "\"implementation_version\":\"3.12.1\",\"cache_tag\":\"cpython-312\",\"soabi\":\"cpython-312-x86_64-linux-gnu\","  \
+    "\"abiflags\":\"\",\"base_prefix\":\"/opt/py\",\"stdlib\":\"/opt/py/lib/python3.12\",\"platlibdir\":\"lib\","      \
     "\"platform\":\"linux\",\"executable\":\"/opt/py/bin/python\",\"libc\":\"glibc 2.36\",\"denied\":\"\"}"
 
 struct place {
@@ -269,7 +269,7 @@ static void the_layout_follows_the_implementation(void **state)
     assert_true(str_eq(best.python, STR("pp310")) && str_eq(best.abi, STR("pypy310_pp73")));
     path = write_program(p, "python3t",
         "#!/bin/sh\necho '{\"major\":3,\"minor\":13,\"micro\":0,\"full\":\"3.13.0+\",\"implementation\":\"cpython\","
-        "\"abiflags\":\"t\",\"platlibdir\":\"lib64\",\"base_prefix\":\"/opt/t\",\"executable\":\"/opt/t/bin/python\"}'\n");
+        "\"abiflags\":\"t\",\"platlibdir\":\"lib64\",\"base_prefix\":\"/opt/t\",\"executable\":\"/opt/t/python\"}'\n");
     if (!probe_python(path, NULL, &p->a, &f, &e))
         fail_msg("%s", e.text);
     assert_true(f.free_threaded);

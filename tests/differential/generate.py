@@ -145,7 +145,8 @@ def atom(rng):
     if name == "extra":
         values, op = EXTRAS, rng.choice(["==", "==", "!=", "in", "not in", ">="])
     elif name.startswith("python") or name == "implementation_version":
-        values = STRINGS[name] + ["3", "3.9.*", "3.10", "3.8", "4.0", "2.7.18", "3.10.0rc1", "x", "3.9 3.10", "3.9,3.11"]
+        values = STRINGS[name] + ["3", "3.9.*", "3.10", "3.8", "4.0", "2.7.18", "3.10.0rc1", "x", "3.9 3.10",
+                                  "3.9,3.11"]
     else:
         values = STRINGS[name] + ["lin", "linux win32", "5.9", "x"]
     shown = name
@@ -184,7 +185,8 @@ def requirement(rng):
         text += space + "[" + ",".join(rng.choice(["x", "Foo_Bar", " y ", "z"]) for _ in range(rng.randint(0, 3))) + "]"
     what = rng.random()
     if what < 0.15:
-        text += space + "@ " + rng.choice(["https://files.example/foo-1.0.tar.gz", "file:///x/y", "git+https://h.example/r@v1"])
+        text += space + "@ " + rng.choice(["https://files.example/foo-1.0.tar.gz", "file:///x/y",
+                                           "git+https://h.example/r@v1"])
         text += rng.choice(["", " "])
     elif what < 0.85:
         spec = ",".join(clause(rng) for _ in range(rng.choice([1, 1, 2, 3])))

@@ -128,7 +128,8 @@ def answer_filter(words):
     s = parse(SpecifierSet, words[3], InvalidSpecifier)
     if s is None:
         return INVALID
-    return {"valid": True, "clauses": clauses(s), "filtered": list(s.filter(words[4:], prereleases=PRE_MODES[words[2]]))}
+    filtered = list(s.filter(words[4:], prereleases=PRE_MODES[words[2]]))
+    return {"valid": True, "clauses": clauses(s), "filtered": filtered}
 
 
 def answer_marker(words):
@@ -260,8 +261,9 @@ def ask_blast(blast, verb, questions):
     run = subprocess.run([blast, "debug", verb, "--batch"], input=text, stdout=subprocess.PIPE, text=True, check=False)
     lines = run.stdout.splitlines()
     if run.returncode != 0 or len(lines) != len(questions):
+        following = json.dumps(questions[len(lines)]) if len(lines) < len(questions) else "none"
         sys.exit(f"{blast} debug {verb} --batch: status {run.returncode}, {len(lines)} answers to {len(questions)} "
-                 f"questions; the next one was {json.dumps(questions[len(lines)]) if len(lines) < len(questions) else '-'}")
+                 f"questions; the next one was {following}")
     return [json.loads(line) for line in lines]
 
 
@@ -305,8 +307,8 @@ def compare_tags(blast, pythons):
         if got != want:
             different += 1
             at = next((i for i, pair in enumerate(zip(got, want)) if pair[0] != pair[1]), min(len(got), len(want)))
-            print(f"tags: {exe}: {len(want)} expected, {len(got)} given; from place {at}\n  packaging {want[at:at + 4]}\n"
-                  f"  blast     {got[at:at + 4]}")
+            print(f"tags: {exe}: {len(want)} expected, {len(got)} given; from place {at}\n"
+                  f"  packaging {want[at:at + 4]}\n  blast     {got[at:at + 4]}")
     print(f"tags: {len(pythons)} interpreters, {different} different")
     return different
 
