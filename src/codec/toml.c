@@ -300,7 +300,7 @@ static bool take_array(struct toml_scan *s, struct toml_node *array)
     array->type = TOML_ARRAY;
     s->at++;
     for (bool comma = true;;) {
-        struct toml_node *n;
+        struct toml_node *n = NULL;
 
         if (!skip_space(s))
             return false;

@@ -349,7 +349,7 @@ bool store_drop(const struct store *s, const char *hex, struct err *e)
         return false;
     store_tree_path(hex, path);
     (void)snprintf(aside, sizeof aside, "tmp/drop.%.16s.%ld.%u", hex, (long)getpid(), counter++);
-    (void)fchmodat(s->dir, path, 0755, 0); /* a directory that moves must be writable; rename tells if it matters */
+    (void)!fchmodat(s->dir, path, 0755, 0); /* a directory that moves must be writable; rename tells if it matters */
     if (renameat(s->dir, path, s->dir, aside) < 0)
         return errno == ENOENT ? true : err_sys(e, "move %s out of the store", path);
     return file_remove_tree(s->dir, aside, e);
