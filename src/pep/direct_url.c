@@ -180,6 +180,9 @@ struct str url_without_credentials(struct arena *a, struct str url)
 
     if (at == authority.n || str_eq(str_sub(authority, 0, at), STR("git")) || is_variables(str_sub(authority, 0, at)))
         return url;
-    return arena_printf(a, STR_FMT STR_FMT, STR_ARG(str_sub(url, 0, from)),
-                        STR_ARG(str_sub(url, from + at + 1, url.n)));
+    size_t cut = at + 1;
+    char *text = arena_text(a, url.p, url.n);
+
+    memmove(text + from, text + from + cut, url.n - from - cut + 1);
+    return (struct str){ text, url.n - cut };
 }

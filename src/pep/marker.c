@@ -273,7 +273,7 @@ static const struct spec *clause_of(struct arena *a, enum marker_op op, struct s
 {
     struct err unused = { 0 };
 
-    if (op == MARKER_IN || op == MARKER_NOT_IN || str_find(text, ',') < text.n)
+    if (op == MARKER_IN || op == MARKER_NOT_IN || str_find(text, ',') < text.n || str_find(text, '\0') < text.n)
         return NULL;
     struct spec *s = ARENA_NEW(a, struct spec);
     struct str all = arena_printf(a, STR_FMT STR_FMT, STR_ARG(op_text(op)), STR_ARG(text));

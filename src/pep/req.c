@@ -247,11 +247,17 @@ bool req_format(const struct req *r, struct buf *out)
     }
     if (r->n_extra_text)
         buf_char(out, ']');
-    for (uint32_t i = 0; i < r->spec.n; i++)
-        buf_printf(out, "%s%s" STR_FMT, i ? "," : "", spec_op_text(r->spec.clause[i].op),
-                   STR_ARG(r->spec.clause[i].text));
-    if (r->url.n)
-        buf_printf(out, " @ " STR_FMT "%s", STR_ARG(r->url), r->marker ? " " : "");
+    for (uint32_t i = 0; i < r->spec.n; i++) {
+        if (i)
+            buf_char(out, ',');
+        buf_str(out, str_of(spec_op_text(r->spec.clause[i].op)));
+        buf_str(out, r->spec.clause[i].text);
+    }
+    if (r->url.n) {
+        buf_str(out, STR(" @ "));
+        buf_str(out, r->url);
+        buf_str(out, r->marker ? STR(" ") : STR(""));
+    }
     if (r->marker) {
         buf_str(out, STR("; "));
         marker_format(r->marker, out);
