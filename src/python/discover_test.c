@@ -73,7 +73,7 @@ static void add_python(struct place *p, const char *name, const char *implementa
 {
     struct str part[3] = { { "3", 1 }, { "0", 1 }, { "0", 1 } };
     size_t digits = strspn(version, "0123456789.");
-    const char *format =
+    static const char format[] =
         "#!/bin/sh\necho '%s' >> '%s/asked'\necho '{\"major\":" STR_FMT ",\"minor\":" STR_FMT ",\"micro\":" STR_FMT
         ",\"full\":\"%s\",\"implementation\":\"%s\",\"abiflags\":\"%s\",\"base_prefix\":\"%s/base\","
         "\"executable\":\"%s\",\"libc\":\"glibc 2.36\"}'\n";
