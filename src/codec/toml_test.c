@@ -41,7 +41,7 @@ static bool check_valid(int dir, const char *name)
 {
     AUTO_ARENA a = { 0 };
     AUTO_BUF got = { 0 };
-    struct str toml, json;
+    struct str toml, json = { 0 };
     struct toml_doc *d;
     struct err e = { 0 };
     const char *dot = strrchr(name, '.');

@@ -1,5 +1,5 @@
-/* Each file is decoded to UTF-8 and cut into logical lines: joined at backslashes, comments cut off, variables
- * replaced, in pip's order. Each of them is a requirement with its hashes or a row of options. */
+/* config/reqtext.c decodes a file and cuts it into logical lines, comments off, variables replaced, in pip's order.
+ * Each of them is a requirement with its hashes or a row of options. */
 #include "config/reqfile.h"
 
 #include <fcntl.h>
@@ -8,12 +8,10 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/file.h"
-#include "base/utf8.h"
-#include "config/dirs.h"
+#include "config/reqtext.h"
 
 #define FILE_MAX (8u << 20)
 #define ENTRIES_MAX 100000
-#define WORDS_MAX 4096 /* of one line */
 #define TYPO_MAX 3
 
 struct reading {
@@ -29,12 +27,6 @@ struct reading {
     const struct reading *up;
 };
 
-struct words {
-    VEC(struct str) list;
-    VEC(struct str) raw; /* the same words with their quotes */
-    size_t at;
-};
-
 static bool read_one(struct reading *r);
 
 static bool PRINTF(2, 3) wrong(struct reading *r, const char *fmt, ...)
@@ -47,205 +39,6 @@ static bool PRINTF(2, 3) wrong(struct reading *r, const char *fmt, ...)
         text[0] = '\0';
     va_end(ap);
     return err_set(r->e, ERR_CONFIG, "%s:%u: %s", r->file, r->line, text);
-}
-
-static struct str from_latin1(struct str s, struct arena *a)
-{
-    VEC(char) out = { 0 };
-    char one[4];
-
-    for (size_t i = 0; i < s.n; i++) {
-        size_t n = utf8_encode((unsigned char)s.p[i], one);
-
-        for (size_t k = 0; k < n; k++)
-            VEC_PUSH_IN(a, &out, one[k]);
-    }
-    return (struct str){ out.p, out.n };
-}
-
-/* The mark is taken off already. A lone surrogate or a lone last byte becomes U+FFFD. */
-static struct str from_utf16(struct str s, bool big, struct arena *a)
-{
-    VEC(char) out = { 0 };
-    const unsigned char *p = (const unsigned char *)s.p;
-    char one[4];
-
-    for (size_t i = 0; i + 1 < s.n; i += 2) {
-        uint32_t c = big ? (uint32_t)(p[i] << 8 | p[i + 1]) : (uint32_t)(p[i + 1] << 8 | p[i]);
-
-        if (c >= 0xd800 && c < 0xdc00 && i + 3 < s.n) {
-            uint32_t low = big ? (uint32_t)(p[i + 2] << 8 | p[i + 3]) : (uint32_t)(p[i + 3] << 8 | p[i + 2]);
-
-            if (low >= 0xdc00 && low < 0xe000) {
-                c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-                i += 2;
-            }
-        }
-        size_t n = utf8_encode(c >= 0xd800 && c < 0xe000 ? 0xfffd : c, one);
-
-        for (size_t k = 0; k < n; k++)
-            VEC_PUSH_IN(a, &out, one[k]);
-    }
-    return (struct str){ out.p, out.n };
-}
-
-/* The name behind `coding:` or `coding=` in a comment of the first two lines (PEP 263); n == 0 when there is none. */
-static struct str declared_coding(struct str text)
-{
-    struct str line;
-
-    for (int i = 0; i < 2 && str_next_line(&text, &line); i++) {
-        struct str t = str_trim(line);
-        size_t at = str_search(t, STR("coding")), n = 0;
-
-        if (!str_starts(t, STR("#")) || at + 7 > t.n || (t.p[at + 6] != ':' && t.p[at + 6] != '='))
-            continue;
-        t = str_trim(str_sub(t, at + 7, t.n));
-        while (n < t.n && (char_is_alpha(t.p[n]) || char_is_digit(t.p[n]) || t.p[n] == '-' || t.p[n] == '_'))
-            n++;
-        return str_sub(t, 0, n);
-    }
-    return STR("");
-}
-
-static bool decode(struct reading *r, struct str *text)
-{
-    static const char *const latin[] = { "latin-1", "latin1", "iso-8859-1", "iso8859-1", "iso-latin-1", "l1" };
-    static const char *const utf8[] = { "utf-8", "utf8", "ascii", "us-ascii", "utf-8-sig" };
-    size_t bad;
-
-    r->line = 1;
-    if (str_cut_prefix(text, STR("\xff\xfe")) || str_starts(*text, STR("\xfe\xff"))) {
-        bool big = str_cut_prefix(text, STR("\xfe\xff"));
-
-        *text = from_utf16(*text, big, r->a);
-        return true;
-    }
-    if (!str_cut_prefix(text, STR("\xef\xbb\xbf"))) {
-        struct str coding = declared_coding(*text);
-        bool known = coding.n == 0;
-
-        for (size_t i = 0; i < COUNT(latin); i++)
-            if (str_eq_nocase(coding, str_of(latin[i]))) {
-                *text = from_latin1(*text, r->a);
-                return true;
-            }
-        for (size_t i = 0; i < COUNT(utf8); i++)
-            known |= str_eq_nocase(coding, str_of(utf8[i]));
-        if (!known)
-            return wrong(r, "the coding '" STR_FMT "' is not known, utf-8 and latin-1 are", STR_ARG(coding));
-    }
-    if (utf8_is_valid(*text, &bad))
-        return true;
-    for (size_t i = 0; i < bad; i++)
-        r->line += text->p[i] == '\n';
-    (void)wrong(r, "byte 0x%02x is not UTF-8", (unsigned char)text->p[bad]);
-    return err_hint(r->e, "save the file as UTF-8, or begin it with '# -*- coding: latin-1 -*-'");
-}
-
-/* Cuts a comment off: '#' at the start or behind white space. */
-static struct str without_comment(struct str line)
-{
-    for (size_t i = 0; i < line.n; i++)
-        if (line.p[i] == '#' && (i == 0 || char_is_space(line.p[i - 1])))
-            return str_trim(str_sub(line, 0, i));
-    return str_trim(line);
-}
-
-/* The next logical line with its number: joined where a line ends with a backslash; a comment line ends the joining. */
-static bool next_logical(struct arena *a, struct str *rest, unsigned *number, unsigned *first, struct str *out)
-{
-    VEC(char) joined = { 0 };
-    struct str line;
-    bool more = true, any = false;
-
-    while (more && str_next_line(rest, &line)) {
-        bool comment = str_starts(str_trim(line), STR("#"));
-
-        ++*number;
-        if (!any)
-            *first = *number;
-        any = true;
-        more = line.n > 0 && line.p[line.n - 1] == '\\' && !comment;
-        if (more)
-            line.n--;
-        else if (joined.n == 0) { /* the usual case: nothing to copy */
-            *out = line;
-            return true;
-        }
-        if (comment)
-            VEC_PUSH_IN(a, &joined, ' '); /* so that it is seen as one */
-        for (size_t i = 0; i < line.n; i++)
-            VEC_PUSH_IN(a, &joined, line.p[i]);
-    }
-    *out = (struct str){ joined.p, joined.n };
-    return any;
-}
-
-static bool is_variable_char(char c)
-{
-    return (c >= 'A' && c <= 'Z') || char_is_digit(c) || c == '_';
-}
-
-/* ${NAME} by its value; one that is not set or empty stays as it is, as pip has it. */
-static struct str expand_variables(const struct reading *r, struct str line)
-{
-    VEC(char) out = { 0 };
-
-    if (str_search(line, STR("${")) == line.n)
-        return line;
-    for (size_t i = 0; i < line.n; i++) {
-        size_t end = i + 2;
-
-        if (line.p[i] == '$' && end < line.n && line.p[i + 1] == '{') {
-            while (end < line.n && is_variable_char(line.p[end]))
-                end++;
-            const char *value = end > i + 2 && end < line.n && line.p[end] == '}' ?
-                                    dirs_variable(r->reader->env, arena_cstr(r->a, str_sub(line, i + 2, end))) :
-                                    NULL;
-
-            if (value) {
-                for (; *value; value++)
-                    VEC_PUSH_IN(r->a, &out, *value);
-                i = end;
-                continue;
-            }
-        }
-        VEC_PUSH_IN(r->a, &out, line.p[i]);
-    }
-    return (struct str){ out.p, out.n };
-}
-
-/* Words as a shell cuts them: quotes and backslashes, nothing else. */
-static bool split_words(struct reading *r, struct str line, struct words *out)
-{
-    for (size_t i = 0; i < line.n;) {
-        VEC(char) word = { 0 };
-        char quote = '\0';
-        size_t from = i;
-
-        if (char_is_space(line.p[i])) {
-            i++;
-            continue;
-        }
-        for (; i < line.n && (quote || !char_is_space(line.p[i])); i++) {
-            char c = line.p[i];
-
-            if (quote ? c == quote : (c == '"' || c == '\''))
-                quote = quote ? '\0' : c;
-            else if (c == '\\' && quote != '\'' && i + 1 < line.n)
-                VEC_PUSH_IN(r->a, &word, line.p[++i]);
-            else
-                VEC_PUSH_IN(r->a, &word, c);
-        }
-        if (quote)
-            return wrong(r, "a quote (%c) is not closed", quote);
-        if (out->list.n == WORDS_MAX)
-            return wrong(r, "more than %d words", WORDS_MAX);
-        VEC_PUSH_IN(r->a, &out->list, arena_str(r->a, (struct str){ word.p, word.n }));
-        VEC_PUSH_IN(r->a, &out->raw, str_sub(line, from, i));
-    }
-    return true;
 }
 
 static bool is_url(struct str s)
@@ -290,7 +83,7 @@ static bool add_entry(struct reading *r, enum reqfile_kind kind, struct str text
 }
 
 /* alg:hex, strong algorithms only, as many digits as the algorithm has. */
-static bool add_hash(struct reading *r, struct str value, struct words *hashes)
+static bool add_hash(struct reading *r, struct str value, struct reqtext_words *hashes)
 {
     static const struct {
         const char *name;
@@ -404,7 +197,7 @@ static bool unknown_option(struct reading *r, struct str name)
 }
 
 /* The next word as an option with its value: `--name=value`, `--name value`, `-x value`, `-xvalue`. */
-static bool take_option(struct reading *r, struct words *w, enum option *out, struct str *value)
+static bool take_option(struct reading *r, struct reqtext_words *w, enum option *out, struct str *value)
 {
     struct str word = w->list.p[w->at++];
     bool is_long = str_starts(word, STR("--"));
@@ -427,7 +220,7 @@ static bool take_option(struct reading *r, struct words *w, enum option *out, st
 }
 
 /* Words up to the next option belong to an editable: a marker, whose quotes count. */
-static struct str rest_of_editable(struct reading *r, struct words *w, struct str text)
+static struct str rest_of_editable(struct reading *r, struct reqtext_words *w, struct str text)
 {
     while (w->at < w->list.n && !str_starts(w->list.p[w->at], STR("-"))) {
         struct str more = w->raw.p[w->at++];
@@ -455,7 +248,7 @@ static void add_formats(struct reading *r, struct str value, struct reqfile *out
     }
 }
 
-static bool apply_option(struct reading *r, struct words *w, enum option option, struct str value)
+static bool apply_option(struct reading *r, struct reqtext_words *w, enum option option, struct str value)
 {
     struct reqfile *out = r->out;
 
@@ -507,12 +300,12 @@ static bool apply_option(struct reading *r, struct words *w, enum option option,
 
 static bool read_options(struct reading *r, struct str line)
 {
-    struct words w = { 0 };
+    struct reqtext_words w = { 0 };
     enum option option;
     struct str value;
 
-    if (!split_words(r, line, &w))
-        return false;
+    if (!reqtext_words(line, r->a, &w, r->e))
+        return err_wrap(r->e, "%s:%u", r->file, r->line);
     while (w.at < w.list.n) {
         if (!str_starts(w.list.p[w.at], STR("-")))
             return wrong(r, "'" STR_FMT "' is not expected behind an option", STR_ARG(w.list.p[w.at]));
@@ -535,11 +328,11 @@ static bool read_requirement(struct reading *r, struct str line)
 {
     size_t at = options_at(line);
     struct str text = str_trim(str_sub(line, 0, at)), value;
-    struct words w = { 0 }, hashes = { 0 };
+    struct reqtext_words w = { 0 }, hashes = { 0 };
     enum option option;
 
-    if (!split_words(r, str_sub(line, at, line.n), &w))
-        return false;
+    if (!reqtext_words(str_sub(line, at, line.n), r->a, &w, r->e))
+        return err_wrap(r->e, "%s:%u", r->file, r->line);
     while (w.at < w.list.n) {
         if (!str_starts(w.list.p[w.at], STR("-")))
             return wrong(r, "'" STR_FMT "' is not expected behind an option", STR_ARG(w.list.p[w.at]));
@@ -561,12 +354,12 @@ static bool read_requirement(struct reading *r, struct str line)
 
 static bool read_text(struct reading *r, struct str text)
 {
+    struct reqtext rest = { .rest = text };
     struct str line;
-    unsigned number = 0, first = 0;
 
-    while (next_logical(r->a, &text, &number, &first, &line)) {
-        r->line = first;
-        line = str_trim(expand_variables(r, without_comment(line)));
+    while (reqtext_next(&rest, r->a, &line)) {
+        r->line = rest.first;
+        line = str_trim(reqtext_expand(reqtext_without_comment(line), r->reader->env, r->a));
         if (line.n == 0)
             continue;
         if (line.p[0] == '-' ? !read_options(r, line) : !read_requirement(r, line))
@@ -584,7 +377,7 @@ static bool read_one(struct reading *r)
     VEC_PUSH_IN(r->a, &r->out->files, str_of(r->file));
     if (!r->reader->read(r->reader->ctx, r->file, r->a, &text, r->e))
         return err_as(r->e, ERR_CONFIG, "read %s", r->file);
-    if (!decode(r, &text))
+    if (!reqtext_decode(r->file, &text, r->a, r->e))
         return false;
     if (memchr(text.p ? text.p : "", '\0', text.n))
         return err_set(r->e, ERR_CONFIG, "%s: a NUL byte in the file", r->file);
