@@ -48,10 +48,11 @@ static bool may_fit(const struct goal *g, const struct candidate *c, struct aren
     if (c->minor == CANDIDATE_UNKNOWN || c->pypy || g->request->versions.names_pre)
         return true;
     for (unsigned micro = from; micro <= to; micro++) {
+        const uint64_t release[] = { 3, c->minor, micro };
         struct version v;
 
-        if (version_parse(arena_printf(a, "3.%u.%u", c->minor, micro), a, &v) && accepts(&g->request->versions, &v) &&
-            (!g->bounds || accepts(g->bounds, &v)))
+        version_make(&(struct version_parts){ .release = release, .n_release = COUNT(release) }, a, &v);
+        if (accepts(&g->request->versions, &v) && (!g->bounds || accepts(g->bounds, &v)))
             return true;
     }
     return false;
