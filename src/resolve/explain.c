@@ -19,6 +19,7 @@
 
 #define FULL_MAX (64u << 20) /* bytes of the long form */
 #define LINE_MAX 110         /* columns before the user's requirements go on in a new line */
+#define REQUIREMENT_LINES 3
 
 /* Facts of one kind about the same packages. */
 struct group {
@@ -26,7 +27,7 @@ struct group {
     uint32_t pkg, on;    /* on: PKG_NONE unless something is required */
     struct set of;       /* versions of pkg */
     struct set target;   /* versions of on */
-    struct str text;     /* as written; n == 0 when written in several ways */
+    struct str text;     /* as written first; n == 0 when it varies */
     bool varies;         /* versions in `of` want different sets of `on` */
     struct str reason, origin;
     uint32_t depth, seq; /* for ordering */
@@ -38,6 +39,7 @@ struct report {
     VEC(struct group) group;
     struct map by_key;
     VEC(struct explain_fact) fact;
+    struct set *unusable; /* by package: versions known to be unusable */
 };
 
 const char *explain_word(enum explain_cause cause)
@@ -56,25 +58,23 @@ static const struct solve_package *package(const struct report *r, uint32_t pkg)
     return &r->s->pkg.p[pkg].fact;
 }
 
-/* Versions of the package known to be unusable. */
-static struct set unusable(const struct report *r, uint32_t pkg)
+static void find_unusable(struct report *r)
 {
-    size_t n;
-    const uint32_t *id = incompat_list(&r->s->store, pkg, &n);
-    struct set all = set_none();
+    r->unusable = ARENA_ARRAY(r->a, struct set, r->s->pkg.n);
+    for (uint32_t id = 0; id < r->s->store.all.n; id++) {
+        const struct incompat *ic = incompat_get(&r->s->store, id);
 
-    for (size_t i = 0; i < n; i++) {
-        const struct incompat *ic = incompat_get(&r->s->store, id[i]);
+        if (ic->cause == CAUSE_UNUSABLE || ic->cause == CAUSE_NONE) {
+            struct set *set = &r->unusable[ic->term[0].pkg];
 
-        if (ic->cause == CAUSE_UNUSABLE || ic->cause == CAUSE_NONE)
-            all = set_unite(r->a, &all, &ic->term[0].set);
+            *set = set_unite(r->a, set, &ic->term[0].set);
+        }
     }
-    return all;
 }
 
 static struct str range(const struct report *r, uint32_t pkg, const struct set *set)
 {
-    struct wording w = { &r->s->source, pkg, package(r, pkg)->versions, unusable(r, pkg) };
+    struct wording w = { &r->s->source, pkg, package(r, pkg)->versions, r->unusable[pkg] };
 
     return wording_range(&w, set, r->a);
 }
@@ -146,10 +146,10 @@ static void unite(struct report *r, const struct group *g)
 
     struct group *old = &r->group.p[at];
 
-    if (!set_equal(&old->target, &g->target))
+    if (!set_equal(&old->target, &g->target)) {
         old->varies = true;
-    if (!str_eq(old->text, g->text))
         old->text = STR("");
+    }
     old->of = set_unite(r->a, &old->of, &g->of);
     old->target = set_unite(r->a, &old->target, &g->target);
 }
@@ -161,7 +161,7 @@ static void gather_leaf(struct report *r, const struct incompat *ic)
     g.of = ic->n ? ic->term[0].set : set_none();
     if (ic->dep) {
         g.target = ic->dep->allowed;
-        g.text = ic->spellings ? STR("") : ic->dep->text;
+        g.text = ic->dep->text;
         g.origin = ic->dep->origin;
     }
     switch (ic->cause) {
@@ -255,8 +255,9 @@ static void add_fact(struct report *r, const struct group *g, struct explain_fac
 /* The package required has no version that fits, whatever else is chosen. */
 static void say_nothing_fits(struct report *r, const struct group *g)
 {
-    const struct solve_package *on = package(r, g->on);
-    struct group none = { .cause = EXPLAIN_NONE, .pkg = g->on };
+    uint32_t base = choose_base(&r->s->choose, g->on);
+    const struct solve_package *on = package(r, base);
+    struct group none = { .cause = EXPLAIN_NONE, .pkg = base };
     struct str text, detail;
 
     if (on->versions == 0) {
@@ -286,17 +287,17 @@ static void say_requirement(struct report *r, const struct group *g)
 
 static void say_dependency(struct report *r, const struct group *g)
 {
-    struct str who = subject(r, g->pkg, &g->of), on = requirement_text(r, g);
-    bool each = g->varies && g->text.n == 0;
+    struct str who = subject(r, g->pkg, &g->of), on = requirement_text(r, g), text;
 
-    add_fact(r, g, (struct explain_fact){
-        .on = on,
-        .text = g->on == g->pkg
-                    ? arena_printf(r->a, STR_FMT " depends on " STR_FMT ", which is itself", STR_ARG(who), STR_ARG(on))
-                    : arena_printf(r->a, STR_FMT " depends on " STR_FMT "%s", STR_ARG(who), STR_ARG(on),
-                                   each ? ", each version on a part of that" : ""),
-    });
-    if (g->target.n == 0)
+    if (g->on == g->pkg && g->text.n == 0)
+        text = arena_printf(r->a, STR_FMT " depends on another version of itself", STR_ARG(who));
+    else if (g->on == g->pkg)
+        text = arena_printf(r->a, STR_FMT " depends on another version of itself, " STR_FMT, STR_ARG(who), STR_ARG(on));
+    else
+        text = arena_printf(r->a, STR_FMT " depends on " STR_FMT "%s", STR_ARG(who), STR_ARG(on),
+                            g->varies ? ", each version on a part of that" : "");
+    add_fact(r, g, (struct explain_fact){ .on = on, .text = text });
+    if (g->target.n == 0 && g->on != g->pkg)
         say_nothing_fits(r, g);
 }
 
@@ -394,6 +395,7 @@ struct explain explain_new(const struct solve *s, struct arena *a)
     size_t n;
     const uint32_t *id = solve_proof(s, a, &n);
 
+    find_unusable(&r);
     for (size_t i = 0; i < n; i++)
         gather_leaf(&r, incompat_get(&s->store, id[i]));
     map_clear(&r.by_key);
@@ -432,6 +434,9 @@ static size_t add_requirements(struct lines *l, const struct explain *x)
             (void)buf_printf(&l->b, "\n  " STR_FMT " requires ", STR_ARG(f->package));
             column = f->package.n + 12;
             l->n++;
+        } else if (column + width > LINE_MAX && l->n > REQUIREMENT_LINES) {
+            (void)buf_printf(&l->b, " and %zu more", n - i);
+            break;
         } else if (column + width > LINE_MAX) {
             (void)buf_str(&l->b, i + 1 < n ? STR(",\n    ") : STR("\n    and "));
             column = 4;
@@ -448,22 +453,31 @@ static size_t add_requirements(struct lines *l, const struct explain *x)
     return n;
 }
 
+static void add_facts(struct lines *l, const struct explain *x, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++)
+        (void)buf_printf(&l->b, "\n  " STR_FMT, STR_ARG(x->fact[i].text));
+}
+
 struct str explain_text(const struct explain *x, size_t lines, struct arena *a)
 {
     struct lines l = { .n = 1 };
-    size_t i;
 
     buf_init(&l.b, FULL_MAX);
     (void)buf_str(&l.b, x->headline);
-    i = add_requirements(&l, x);
-    while (i < x->n) {
-        if (l.n + 1 >= lines && i + 1 < x->n) {
-            (void)buf_printf(&l.b, "\n  and %zu more facts", x->n - i);
-            break;
-        }
-        (void)buf_printf(&l.b, "\n  " STR_FMT, STR_ARG(x->fact[i].text));
-        l.n++;
-        i++;
+
+    size_t from = add_requirements(&l, x), room = lines > l.n ? lines - l.n : 1;
+
+    if (x->n - from <= room) {
+        add_facts(&l, x, from, x->n);
+    } else { /* both ends of the story: where it starts and where it breaks */
+        size_t first = room / 2, last = room - 1 - first;
+
+        add_facts(&l, x, from, from + first);
+        (void)buf_printf(&l.b, "\n  and %zu more facts", x->n - from - first - last);
+        if (last > 0)
+            (void)buf_str(&l.b, STR(", then"));
+        add_facts(&l, x, x->n - last, x->n);
     }
 
     struct str text = arena_str(a, buf_done(&l.b));
@@ -550,6 +564,7 @@ struct str explain_full(const struct solve *s, struct arena *a)
     size_t n;
     const uint32_t *id = solve_proof(s, a, &n);
 
+    find_unusable(&r);
     buf_init(&b, FULL_MAX);
     for (size_t i = 0; i < n; i++) {
         const struct incompat *ic = incompat_get(&s->store, id[i]);

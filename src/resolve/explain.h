@@ -40,7 +40,7 @@ struct explain_fact {
     enum explain_cause cause;
     struct str package; /* "flask" */
     struct str set;     /* ">=3.0.0,<3.1"; empty: every version */
-    struct str on;      /* "werkzeug>=3.0.0": as written where it was written in one way only */
+    struct str on;      /* "werkzeug>=3.0.0": as written where all mean the same */
     struct str detail;  /* "needs Python >=3.9"; for a requirement nothing fits, what there is instead */
     struct str origin;  /* "pyproject.toml:8", or empty */
     uint32_t versions;  /* how many versions of package the fact is about */
@@ -59,7 +59,7 @@ const char *explain_word(enum explain_cause cause);
 MUST_USE struct explain explain_new(const struct solve *s, struct arena *a);
 
 /* The short report: at most `lines` lines (EXPLAIN_LINES), no line end behind the last. When there are more facts
- * the last line says how many were left out. */
+ * those in the middle give way to a line that counts them. */
 MUST_USE struct str explain_text(const struct explain *x, size_t lines, struct arena *a);
 
 /* The whole derivation, one numbered statement a line, each after those it follows from. */

@@ -57,6 +57,18 @@ void incompat_publish(struct incompat_store *s, uint32_t id)
         VEC_PUSH(&list_of(s, ic->term[i].pkg)->id, id);
 }
 
+void incompat_forget(struct incompat_store *s, uint32_t pkg, bool (*is_over)(const void *ctx, uint32_t id),
+                     const void *ctx)
+{
+    struct incompat_list *list = list_of(s, pkg);
+    size_t n = 0;
+
+    for (size_t i = 0; i < list->id.n; i++)
+        if (!is_over(ctx, list->id.p[i]))
+            list->id.p[n++] = list->id.p[i];
+    list->id.n = n;
+}
+
 /* The entry to drop is nearly always near the end: merging happens while versions are tried one after another. */
 static void withdraw(struct incompat_store *s, uint32_t id)
 {
@@ -66,8 +78,10 @@ static void withdraw(struct incompat_store *s, uint32_t id)
         struct incompat_list *list = list_of(s, ic->term[i].pkg);
         size_t k = list->id.n;
 
-        while (list->id.p[k - 1] != id)
+        while (k > 0 && list->id.p[k - 1] != id)
             k--;
+        if (k == 0)
+            continue; /* forgotten */
         memmove(&list->id.p[k - 1], &list->id.p[k], (list->id.n - k) * sizeof list->id.p[0]);
         list->id.n--;
     }
@@ -168,7 +182,6 @@ uint32_t incompat_add_dep(struct incompat_store *s, uint32_t pkg, struct set of,
         const struct incompat *twin = &s->all.p[old];
 
         ic.dep = twin->dep;
-        ic.spellings = twin->spellings || !str_eq(twin->dep->text, dep->text);
         of = set_unite(s->a, &of, &twin->term[0].set);
         withdraw(s, old);
     }

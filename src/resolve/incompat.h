@@ -38,8 +38,7 @@ struct incompat {
     enum incompat_cause cause;
     uint32_t left, right;        /* DERIVED: what it follows from; both smaller than its own number */
     uint32_t index;              /* DEPENDENCY of the root: which of its requirements */
-    const struct solve_dep *dep; /* DEPENDENCY, CONSTRAINT: as the source stated it first */
-    bool spellings;              /* DEPENDENCY: merged from different texts that mean the same set */
+    const struct solve_dep *dep; /* DEPENDENCY, CONSTRAINT: as the source stated it, first if merged */
     struct str reason;           /* UNUSABLE, NONE */
 };
 
@@ -65,6 +64,10 @@ MUST_USE const struct term *incompat_term(const struct incompat *ic, uint32_t pk
 
 /* The ids that mention the package, oldest first; *n may be 0. Valid until the next addition. */
 MUST_USE const uint32_t *incompat_list(const struct incompat_store *s, uint32_t pkg, size_t *n);
+
+/* Takes out of the package's list those that will never matter again. */
+void incompat_forget(struct incompat_store *s, uint32_t pkg, bool (*is_over)(const void *ctx, uint32_t id),
+                     const void *ctx);
 
 /* Each returns the new id. */
 uint32_t incompat_add_root(struct incompat_store *s);

@@ -249,7 +249,7 @@ static struct str pins(const struct universe *u, const struct solve *s, struct a
         qsort(line.p, line.n, sizeof line.p[0], str_order);
     for (size_t i = 0; i < line.n; i++)
         (void)buf_printf(&b, STR_FMT "\n", STR_ARG(line.p[i]));
-    return arena_str(a, buf_done(&b));
+    return line.n ? arena_str(a, buf_done(&b)) : STR("(nothing)\n");
 }
 
 static void run(struct reader *r)

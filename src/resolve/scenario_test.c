@@ -1,7 +1,6 @@
 /* Runs every scenario of tests/resolve/: once with all answers at hand, once with waits in between. */
 #include "resolve/scenario.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,8 +9,6 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/file.h"
-#include "base/buf.h"
-#include "base/vec.h"
 
 #define FILE_MAX (1u << 20)
 
@@ -51,15 +48,14 @@ static void run_one(const char *file, struct str one, unsigned line)
 
 static void run_file(int dir, const char *name)
 {
-    AUTO_BUF text = { 0 };
+    AUTO_ARENA a = { 0 };
     struct err e = { 0 };
-    struct str one = { 0 };
+    struct str rest, one = { 0 };
     unsigned line = 1;
 
-    buf_init(&text, FILE_MAX);
-    if (!file_read(dir, name, &text, &e))
+    if (!fd_read_file(dir, name, FILE_MAX, &a, &rest, &e))
         fail_msg("%s", e.text);
-    for (struct str rest = buf_done(&text); scenario_next(&rest, &one, &line);)
+    while (scenario_next(&rest, &one, &line))
         run_one(name, one, line);
 }
 
@@ -67,6 +63,10 @@ static void every_scenario_has_the_expected_outcome(void **state)
 {
     const char *vectors = getenv("BLAST_VECTORS");
     AUTO_ARENA a = { 0 };
+    AUTO_FILE_LIST list = { 0 };
+    AUTO_FD dir = -1;
+    const struct dirent *entry;
+    struct err e = { 0 };
 
     (void)state;
     if (!vectors) {
@@ -75,14 +75,13 @@ static void every_scenario_has_the_expected_outcome(void **state)
     }
 
     struct str path = arena_printf(&a, "%s/../resolve", vectors);
-    DIR *d = opendir(path.p);
 
-    if (!d)
-        fail_msg("open %s", path.p);
-    for (struct dirent *entry; (entry = readdir(d)) != NULL;)
+    if (!fd_open_dir(AT_FDCWD, path.p, &dir, &e) || !file_list_open(AT_FDCWD, path.p, &list, &e))
+        fail_msg("%s", e.text);
+    while (file_list_next(&list, &entry, &e))
         if (str_ends(str_of(entry->d_name), STR(".test")))
-            run_file(dirfd(d), entry->d_name);
-    (void)closedir(d);
+            run_file(dir, entry->d_name);
+    assert_int_equal(e.kind, ERR_NONE);
     print_message("%u scenarios\n", count);
     assert_int_equal(wrong, 0);
     assert_true(count >= 150);

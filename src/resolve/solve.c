@@ -9,7 +9,8 @@
  *
  * What is done beyond the text, and why:
  * - Incompatibilities of a package are looked at newest first: conclusions cut deepest.
- * - One with a false term is not looked at again while the level of that moment lasts (struct solve_mark).
+ * - One with a false term is not looked at again while the level of that moment lasts (struct solve_mark), and taken
+ *   out of the lists when that is for good: otherwise going back over n versions costs n squared.
  * - Before the first backtrack a version is decided on without looking at what its dependencies contradict: most
  *   solves meet no conflict. After it such a version is refused without being decided on. One with a dependency that
  *   nothing can satisfy is refused at once in any case.
@@ -23,6 +24,8 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "resolve/priv.h"
+
+#define FORGET_FROM 16 /* entries of a list that will never matter again, before they are taken out */
 
 struct solve *solve_new(const struct solve_source *source)
 {
@@ -248,17 +251,28 @@ static bool is_marked(const struct solve *s, uint32_t id)
     return m->serial != 0 && m->level <= partial_level(&s->ps) && s->ps.level.p[m->level].serial + 1 == m->serial;
 }
 
+/* The first level is never gone back on: what has a false term there has it for good. */
+static bool is_over(const void *ctx, uint32_t id)
+{
+    const struct solve *s = ctx;
+
+    return is_marked(s, id) && s->mark.p[id].level <= 1;
+}
+
 /* Derives what follows from the package's incompatibilities; the first one that cannot hold, or INCOMPAT_NONE. */
 static uint32_t propagate_package(struct solve *s, uint32_t pkg)
 {
-    size_t n;
+    size_t n, total, over = 0;
     const uint32_t *id = incompat_list(&s->store, pkg, &n);
 
+    total = n;
     while (n-- > 0) {
         const struct term *open = NULL;
 
-        if (is_marked(s, id[n]))
+        if (is_marked(s, id[n])) {
+            over += s->mark.p[id[n]].level <= 1;
             continue;
+        }
         switch (partial_relate(&s->ps, incompat_get(&s->store, id[n]), &open)) {
         case PARTIAL_SATISFIED:
             return id[n];
@@ -274,6 +288,8 @@ static uint32_t propagate_package(struct solve *s, uint32_t pkg)
             break;
         }
     }
+    if (over > FORGET_FROM && over > total / 4)
+        incompat_forget(&s->store, pkg, is_over, s);
     return INCOMPAT_NONE;
 }
 
