@@ -12,6 +12,7 @@
 
 #define NEWEST_MINOR 20u /* names python3.6 to python3.20 are looked for on PATH */
 #define OLDEST_MINOR 6u
+#define FIRST_THREADED 13u
 
 struct seen {
     dev_t dev;
@@ -159,6 +160,13 @@ static bool is_shims(struct str dir)
     return str_ends(dir, STR("/shims"));
 }
 
+static void add_numbered(struct gather *g, struct str dir, const char *word, unsigned minor, const char *flag)
+{
+    struct str path = arena_printf(g->c->a, STR_FMT "/%s3.%u%s", STR_ARG(dir), word, minor, flag);
+
+    add(g, path, str_sub(path, dir.n + 1, path.n), false);
+}
+
 static void add_directory(struct gather *g, struct str dir)
 {
     struct arena *a = g->c->a;
@@ -167,19 +175,19 @@ static void add_directory(struct gather *g, struct str dir)
     add(g, arena_printf(a, STR_FMT "/python", STR_ARG(dir)), STR("python"), true);
     if (g->front_only)
         return;
-    for (unsigned minor = NEWEST_MINOR; minor >= OLDEST_MINOR; minor--) {
-        for (int i = 0; i < 3; i++) {
-            char name[32];
-            struct str path;
 
-            if (i == 1 && minor < 13)
-                continue;
-            (void)snprintf(name, sizeof name, i == 0 ? "python3.%u" : i == 1 ? "python3.%ut" : "pypy3.%u", minor);
-            path = arena_printf(a, STR_FMT "/%s", STR_ARG(dir), name);
-            add(g, path, str_of(name), false);
-        }
+    struct str pypy = arena_printf(a, STR_FMT "/pypy3", STR_ARG(dir));
+    bool has_pypy = access(pypy.p, X_OK) == 0; /* the numbered ones never come alone */
+
+    for (unsigned minor = NEWEST_MINOR; minor >= OLDEST_MINOR; minor--) {
+        add_numbered(g, dir, "python", minor, "");
+        if (minor >= FIRST_THREADED)
+            add_numbered(g, dir, "python", minor, "t");
+        if (has_pypy)
+            add_numbered(g, dir, "pypy", minor, "");
     }
-    add(g, arena_printf(a, STR_FMT "/pypy3", STR_ARG(dir)), STR("pypy"), false);
+    if (has_pypy)
+        add(g, pypy, STR("pypy"), false);
 }
 
 static void add_path(struct gather *g)
