@@ -146,6 +146,8 @@ static bool add_node(struct toml_scan *s, struct toml_node *parent, const struct
 {
     if (parent->depth + 1 > TOML_DEPTH_MAX)
         return toml_scan_error(s, s->at, "nested more than %d deep", TOML_DEPTH_MAX);
+    if (++s->d->nodes > TOML_NODES_MAX)
+        return toml_scan_error(s, s->at, "more than %d keys and values", TOML_NODES_MAX);
     struct toml_node *n = ARENA_NEW(s->a, struct toml_node);
 
     n->parent = parent;

@@ -5,7 +5,8 @@
  * forbids is let through: redefinitions, bad dates, stray control characters and invalid UTF-8 are errors.
  *
  * Pure: no I/O. Views point into the text or into the arena and live as long as both. Documents are limited to
- * TOML_SIZE_MAX bytes and TOML_DEPTH_MAX levels, which also bounds the recursion here and in whoever walks a tree.
+ * TOML_SIZE_MAX bytes, TOML_NODES_MAX keys and values, and TOML_DEPTH_MAX levels, which also bounds the recursion here
+ * and in whoever walks a tree.
  */
 #pragma once
 
@@ -20,6 +21,7 @@ struct err;
 
 #define TOML_SIZE_MAX (32u << 20)
 #define TOML_DEPTH_MAX 100
+#define TOML_NODES_MAX 2000000
 
 enum toml_type {
     TOML_STRING,
@@ -69,7 +71,7 @@ struct toml_doc {
     struct arena *arena;
     struct toml_node **slots; /* index of (table, key) */
     uint32_t slot_count, slots_used;
-    uint32_t sections;
+    uint32_t sections, nodes;
 };
 
 /* `name` is the file's name in messages and may be NULL; it must live as long as the document. Fails with ERR_CONFIG

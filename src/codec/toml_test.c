@@ -201,6 +201,14 @@ static void bounds_depth_and_size(void **state)
     assert_false(toml_parse((struct str){ text, sizeof text }, NULL, &a, &d, &e));
     assert_false(toml_parse((struct str){ text, TOML_SIZE_MAX + 1u }, "big", &a, &d, &e));
     assert_non_null(strstr(e.text, "the limit is 33554432"));
+    size_t n = 2 * (TOML_NODES_MAX + 2u);
+    char *many = arena_alloc(&a, n);
+
+    memcpy(many, "a=[", 3);
+    for (size_t i = 3; i < n; i++)
+        many[i] = i % 2 ? '1' : ',';
+    assert_false(toml_parse((struct str){ many, n }, NULL, &a, &d, &e));
+    assert_non_null(strstr(e.text, "more than 2000000 keys and values"));
 }
 
 static void finds_members_of_large_tables(void **state)
