@@ -1,5 +1,5 @@
-/* Lines are the parts of a wheel's tags and of an interpreter: a rank is that of a tag which the set lists and the wheel
- * has, and nothing listed is refused. */
+/* Lines are the parts of a wheel's tags and of an interpreter: a rank is that of a tag which the set lists and the
+ * wheel has, and nothing listed is refused. */
 #include <stdint.h>
 #include <stdlib.h>
 #include "base/arena.h"

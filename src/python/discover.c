@@ -14,7 +14,6 @@
 
 struct goal {
     const struct py_request *request;
-    const struct spec *bounds;
     const struct py_search *search;
 };
 
@@ -32,7 +31,7 @@ static bool fits(const struct goal *g, const struct py_facts *f)
         if (g->request->free_threaded != f->free_threaded || !accepts(&g->request->versions, &f->version))
             return false;
     }
-    return !g->bounds || accepts(g->bounds, &f->version);
+    return !g->request->bounds || accepts(g->request->bounds, &f->version);
 }
 
 /* Could an interpreter of this version, as far as it is known, fit? */
@@ -52,7 +51,7 @@ static bool may_fit(const struct goal *g, const struct candidate *c, struct aren
         struct version v;
 
         version_make(&(struct version_parts){ .release = release, .n_release = COUNT(release) }, a, &v);
-        if (accepts(&g->request->versions, &v) && (!g->bounds || accepts(g->bounds, &v)))
+        if (accepts(&g->request->versions, &v) && (!g->request->bounds || accepts(g->request->bounds, &v)))
             return true;
     }
     return false;
@@ -223,7 +222,7 @@ static struct str describe_all(struct candidates *c)
 
 static bool nothing_fits(const struct goal *g, struct candidates *c, struct err *e)
 {
-    struct str bounds = g->bounds ? spec_format(g->bounds, c->a) : STR("");
+    struct str bounds = g->request->bounds ? spec_format(g->request->bounds, c->a) : STR("");
     struct str found = describe_all(c);
     struct str wanted = g->request->text;
 
@@ -250,7 +249,7 @@ static bool find_path(const struct goal *g, struct arena *a, struct py_facts *ou
         return false;
     if (!fits(g, &f)) {
         (void)err_set(e, ERR_PYTHON, STR_FMT " is not what requires-python '" STR_FMT "' asks for",
-                      STR_ARG(facts_describe(&f, a)), STR_ARG(spec_format(g->bounds, a)));
+                      STR_ARG(facts_describe(&f, a)), STR_ARG(spec_format(g->request->bounds, a)));
         return err_hint(e, "choose another one with --python, or change requires-python");
     }
     *out = f;
@@ -268,10 +267,10 @@ static struct candidate *choose(const struct goal *g, bool front_only, struct ca
     return best;
 }
 
-bool python_find(const struct py_request *request, const struct spec *bounds, const struct py_search *search,
-                 struct arena *a, struct py_facts *out, struct py_found *found, struct err *e)
+bool python_find(const struct py_request *request, const struct py_search *search, struct arena *a,
+                 struct py_facts *out, struct py_found *found, struct err *e)
 {
-    struct goal g = { request, bounds, search };
+    struct goal g = { request, search };
     struct candidates c = { .a = a };
     struct candidate *best = NULL;
     struct py_found result = { 0 };

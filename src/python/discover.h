@@ -31,6 +31,7 @@ struct py_request {
     struct str implementation; /* "cpython", "pypy"; n == 0: cpython is preferred, any is taken */
     bool free_threaded;        /* "3.13t": only such; without it only others */
     struct spec versions;      /* PY_VERSION */
+    const struct spec *bounds; /* Requires-Python, set by the caller; NULL: none */
 };
 
 /* What a user wrote for --python, [env] python_version or in .python-version. A path that exists wins over a version
@@ -61,11 +62,11 @@ struct py_found {
     size_t n_notes;
 };
 
-/* The best interpreter for the request that `bounds` (Requires-Python; NULL: none) accepts. It is the interpreter
- * outside of any environment, except when the request is a path: then exactly that one, and bounds are still checked.
+/* The best interpreter for the request that its bounds accept. It is the interpreter outside of any environment, except
+ * when the request is a path: then exactly that one, and the bounds are still checked.
  * `found` (may be NULL) receives the notes. ERR_PYTHON lists what was found when nothing fits. */
-MUST_USE bool python_find(const struct py_request *request, const struct spec *bounds, const struct py_search *search,
-                          struct arena *a, struct py_facts *out, struct py_found *found, struct err *e);
+MUST_USE bool python_find(const struct py_request *request, const struct py_search *search, struct arena *a,
+                          struct py_facts *out, struct py_found *found, struct err *e);
 
 /* All interpreters that can be found, for `python list`: request order first, then newest stable first. Those not in
  * the cache are probed side by side. */

@@ -117,7 +117,8 @@ static const char *find(struct place *p, const char *request, const char *bounds
 
     if (bounds && !spec_parse(str_of(bounds), &p->a, &s, &e))
         fail_msg("%s", e.text);
-    if (!python_find(&r, bounds ? &s : NULL, &p->search, &p->a, &f, NULL, &e))
+    r.bounds = bounds ? &s : NULL;
+    if (!python_find(&r, &p->search, &p->a, &f, NULL, &e))
         return arena_printf(&p->a, "%s", e.text).p;
     assert_true(str_starts(f.executable, str_of(p->dir)));
     return f.executable.p + strlen(p->dir) + 1;
@@ -218,7 +219,7 @@ static void a_broken_candidate_is_a_note(void **state)
     add_usual(p);
     (void)write_file(p, "pyenv/versions/3.12.9/bin/python3", "#!/bin/sh\necho 'no libpython' >&2\nexit 127\n");
     r = request_of(p, "3.12");
-    if (!python_find(&r, NULL, &p->search, &p->a, &f, &found, &e))
+    if (!python_find(&r, &p->search, &p->a, &f, &found, &e))
         fail_msg("%s", e.text);
     assert_string_equal(f.version_text.p, "3.12.4");
     assert_int_equal(found.n_notes, 2);

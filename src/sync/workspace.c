@@ -180,7 +180,8 @@ bool workspace_python(struct workspace *w, struct err *e)
     }
     if (!python_request_parse(text, NULL, w->a, &request, e))
         return err_wrap(e, "find the interpreter that " STR_FMT " asks for", STR_ARG(origin));
-    if (!python_find(&request, bounds.n ? &bounds : NULL, &search, w->a, &w->python, NULL, e))
+    request.bounds = bounds.n ? &bounds : NULL;
+    if (!python_find(&request, &search, w->a, &w->python, NULL, e))
         return text.n ? err_wrap(e, "find the interpreter that " STR_FMT " asks for", STR_ARG(origin)) : false;
     w->python_known = true;
     return true;
