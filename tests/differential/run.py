@@ -47,6 +47,10 @@ def has_large_number(words, got, want):
     return any(re.search(r"[0-9]{19}", word) for word in words)
 
 
+def has_space_in_url(words, got, want):
+    return re.search(r"@[^;]*\S[\t\n\r\f\v]", words[0]) is not None
+
+
 def is_odd_file(words, got, want):
     return any(word.endswith(".whl") and PLAIN_WHEEL.fullmatch(word[:-4]) is None for word in words)
 
@@ -64,6 +68,8 @@ DIVERGENCES = [
     ("requirement", has_comma_after_same,
      "`foo===1.0,>=2`: the library takes everything up to white space for the version and then finds the rest wrong; "
      "in a specifier set, as the specification writes it, the comma separates"),
+    ("requirement", has_space_in_url,
+     "white space other than a blank behind a URL: the library takes it into the URL"),
     ("file", is_odd_file,
      "wheel names of other characters than ASCII letters, digits and '._' ('+!' in the version): the specifications "
      "know none, and a file name is where an attack on paths would begin"),
