@@ -30,4 +30,5 @@ MUST_USE char *buf_reserve(struct buf *b, size_t n);
 /* The bytes so far; valid until the next change. */
 MUST_USE struct str buf_done(struct buf *b);
 
+/* `AUTO_BUF b = { .limit = N };` or buf_init() before anything can return: clearing happens in any case. */
 #define AUTO_BUF AUTO(buf_clear) struct buf

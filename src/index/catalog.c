@@ -7,6 +7,7 @@
 #include "index/flat.h"
 #include "net/fresh.h"
 #include "net/url.h"
+#include "pep/name.h"
 #include "pep/tag.h"
 #include "pep/wheel_name.h"
 
@@ -30,7 +31,7 @@ bool catalog_open(const struct index_settings *settings, const struct index_targ
 void catalog_close(struct catalog *c)
 {
     for (size_t i = 0; i < c->projects.n; i++) {
-        struct project *p = c->projects.p[i];
+        struct catalog_project *p = c->projects.p[i];
 
         if (p->known_opened)
             known_close(&p->known, &c->knowns, p->name);
@@ -51,7 +52,7 @@ uint32_t catalog_project(struct catalog *c, struct str name)
 
     if (i != MAP_NONE)
         return i;
-    struct project *p = ARENA_NEW(&c->a, struct project);
+    struct catalog_project *p = ARENA_NEW(&c->a, struct catalog_project);
 
     p->name = arena_str(&c->a, name);
     p->fd = -1;
@@ -108,7 +109,7 @@ static void advance(struct catalog *c, struct cursor *k)
 }
 
 /* Merges the listings' versions, ascending. */
-static void rank_versions(struct catalog *c, struct project *p)
+static void rank_versions(struct catalog *c, struct catalog_project *p)
 {
     struct cursor k[LISTINGS_MAX] = { 0 };
     uint32_t most = 0;
@@ -145,7 +146,7 @@ static void rank_versions(struct catalog *c, struct project *p)
     }
 }
 
-static void find_preferred(struct catalog *c, struct project *p)
+static void find_preferred(struct catalog *c, struct catalog_project *p)
 {
     struct version want;
 
@@ -156,7 +157,7 @@ static void find_preferred(struct catalog *c, struct project *p)
             p->preferred_rank = i;
 }
 
-static void make_known(struct catalog *c, struct project *p)
+static void make_known(struct catalog *c, struct catalog_project *p)
 {
     rank_versions(c, p);
     find_preferred(c, p);
@@ -179,7 +180,7 @@ static bool may_use(const struct catalog *c, const struct listing *l)
 }
 
 /* Looks at the cache for index number p->asking and the ones after it. True when the project is known now. */
-static bool from_cache(struct catalog *c, struct project *p)
+static bool from_cache(struct catalog *c, struct catalog_project *p)
 {
     const struct index_settings *s = c->settings;
     char name[128];
@@ -212,7 +213,7 @@ static bool from_cache(struct catalog *c, struct project *p)
 
 bool catalog_list(struct catalog *c, uint32_t project)
 {
-    struct project *p = c->projects.p[project];
+    struct catalog_project *p = c->projects.p[project];
 
     if (p->state != PROJECT_UNKNOWN)
         return p->state == PROJECT_KNOWN;
@@ -230,7 +231,7 @@ bool catalog_list(struct catalog *c, uint32_t project)
 
 void catalog_listed(struct catalog *c, uint32_t project, struct str record)
 {
-    struct project *p = c->projects.p[project];
+    struct catalog_project *p = c->projects.p[project];
     struct listing l;
 
     if (!listing_open(record, &l))
@@ -249,7 +250,7 @@ void catalog_listed(struct catalog *c, uint32_t project, struct str record)
 
 void catalog_direct(struct catalog *c, uint32_t project, struct str record)
 {
-    struct project *p = c->projects.p[project];
+    struct catalog_project *p = c->projects.p[project];
 
     p->n_listings = 0;
     if (!listing_open(record, &p->listing[p->n_listings++]))
@@ -260,12 +261,12 @@ void catalog_direct(struct catalog *c, uint32_t project, struct str record)
 
 /* ------------------------------------------------------------ candidates */
 
-const struct listing_file *catalog_file(const struct project *p, const struct candidate *cand)
+const struct listing_file *catalog_file(const struct catalog_project *p, const struct candidate *cand)
 {
     return &p->listing[cand->source].file[cand->file];
 }
 
-struct str catalog_text(const struct project *p, const struct candidate *cand, struct listing_text t)
+struct str catalog_text(const struct catalog_project *p, const struct candidate *cand, struct listing_text t)
 {
     return listing_text(&p->listing[cand->source], t);
 }
@@ -273,7 +274,7 @@ struct str catalog_text(const struct project *p, const struct candidate *cand, s
 static bool binary_refused(const struct catalog *c, struct str name)
 {
     for (size_t i = 0; i < c->settings->n_no_binary; i++)
-        if (str_eq(c->settings->no_binary[i], STR(":all:")) || str_eq(c->settings->no_binary[i], name))
+        if (str_eq(c->settings->no_binary[i], STR(":all:")) || name_eq(c->settings->no_binary[i], name))
             return true;
     return false;
 }
@@ -295,7 +296,7 @@ static bool python_fits(struct catalog *c, const struct listing *l, const struct
 }
 
 /* What one file is good for; CANDIDATE_WHEEL with its tag rank, or why not. */
-static struct candidate judge(struct catalog *c, const struct project *p, unsigned source, uint32_t file)
+static struct candidate judge(struct catalog *c, const struct catalog_project *p, unsigned source, uint32_t file)
 {
     const struct listing *l = &p->listing[source];
     const struct listing_file *f = &l->file[file];
@@ -341,7 +342,7 @@ static unsigned merit(const struct candidate *x)
     return 1;
 }
 
-static bool better(const struct project *p, const struct candidate *x, const struct candidate *than)
+static bool better(const struct catalog_project *p, const struct candidate *x, const struct candidate *than)
 {
     struct str bx, by, ignored;
 
@@ -358,7 +359,7 @@ static bool better(const struct project *p, const struct candidate *x, const str
     return wheel_build_cmp(bx, by) > 0;
 }
 
-static void judge_version(struct catalog *c, const struct project *p, uint32_t rank, struct candidate *out)
+static void judge_version(struct catalog *c, const struct catalog_project *p, uint32_t rank, struct candidate *out)
 {
     bool pinned = p->pinned && spec_contains(p->pinned, &p->version[rank], SPEC_PRE_ALLOW);
     struct candidate best = { 0 };
@@ -388,7 +389,7 @@ static void judge_version(struct catalog *c, const struct project *p, uint32_t r
 
 struct candidate *catalog_candidate(struct catalog *c, uint32_t project, uint32_t rank)
 {
-    struct project *p = c->projects.p[project];
+    struct catalog_project *p = c->projects.p[project];
     struct candidate *cand = &p->candidate[rank];
 
     if (cand->state != CANDIDATE_UNKNOWN)
@@ -406,14 +407,14 @@ struct candidate *catalog_candidate(struct catalog *c, uint32_t project, uint32_
 
 /* ------------------------------------------------------------ metadata */
 
-static uint64_t key_of(const struct project *p, const struct candidate *cand)
+static uint64_t key_of(const struct catalog_project *p, const struct candidate *cand)
 {
     const struct listing_file *f = catalog_file(p, cand);
 
     return known_key(catalog_text(p, cand, f->name), f->sha256);
 }
 
-static struct known *known_of(struct catalog *c, struct project *p)
+static struct known *known_of(struct catalog *c, struct catalog_project *p)
 {
     if (!p->known_opened)
         known_open(&c->knowns, p->name, &p->known);
@@ -424,7 +425,7 @@ static struct known *known_of(struct catalog *c, struct project *p)
 bool catalog_metadata(struct catalog *c, uint32_t project, uint32_t rank, bool quietly, struct arena *a,
                       struct known_meta *out)
 {
-    struct project *p = c->projects.p[project];
+    struct catalog_project *p = c->projects.p[project];
     const struct candidate *cand = catalog_candidate(c, project, rank);
 
     if (known_find(known_of(c, p), key_of(p, cand), a, out))
@@ -436,7 +437,7 @@ bool catalog_metadata(struct catalog *c, uint32_t project, uint32_t rank, bool q
 
 void catalog_learned(struct catalog *c, uint32_t project, uint32_t rank, const struct metadata *m, struct str why)
 {
-    struct project *p = c->projects.p[project];
+    struct catalog_project *p = c->projects.p[project];
     struct candidate *cand = catalog_candidate(c, project, rank);
 
     if (m) {
@@ -449,14 +450,14 @@ void catalog_learned(struct catalog *c, uint32_t project, uint32_t rank, const s
 
 /* ------------------------------------------------------------ choosing */
 
-static bool lowest_first(const struct catalog *c, const struct project *p)
+static bool lowest_first(const struct catalog *c, const struct catalog_project *p)
 {
     enum index_resolution r = c->settings->resolution;
 
     return r == RESOLUTION_LOWEST || (r == RESOLUTION_LOWEST_DIRECT && p->direct);
 }
 
-static uint32_t walk(const struct project *p, const struct set *allowed, bool lowest, bool pre)
+static uint32_t walk(const struct catalog_project *p, const struct set *allowed, bool lowest, bool pre)
 {
     uint32_t rank = lowest ? set_above(allowed, 0) : set_below(allowed, UINT32_MAX);
 
@@ -470,7 +471,7 @@ static uint32_t walk(const struct project *p, const struct set *allowed, bool lo
 
 uint32_t catalog_choose(struct catalog *c, uint32_t project, const struct set *allowed)
 {
-    struct project *p = c->projects.p[project];
+    struct catalog_project *p = c->projects.p[project];
     enum index_prerelease policy = c->settings->prerelease;
     bool lowest = lowest_first(c, p);
 

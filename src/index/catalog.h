@@ -80,7 +80,7 @@ struct candidate {
 
 #define LISTINGS_MAX 2 /* find-links and index, or a direct file alone */
 
-struct project {
+struct catalog_project {
     struct str name; /* normalised */
     enum project_state state;
     struct listing listing[LISTINGS_MAX];
@@ -120,7 +120,7 @@ struct catalog {
     const struct index_target *target;
     struct cache listings, knowns;
     struct map names;                 /* normalised -> project */
-    VEC(struct project *) projects;   /* number -> project; in the arena */
+    VEC(struct catalog_project *) projects;   /* number -> project; in the arena */
     VEC(uint32_t) lacking_list;       /* projects whose listing must be fetched */
     VEC(struct catalog_want) lacking_meta;
     struct map flat;                  /* find-links: project -> index into flat_lists */
@@ -156,7 +156,7 @@ void catalog_learned(struct catalog *c, uint32_t project, uint32_t rank, const s
  * not wanted. */
 MUST_USE uint32_t catalog_choose(struct catalog *c, uint32_t project, const struct set *allowed);
 
-MUST_USE const struct listing_file *catalog_file(const struct project *p, const struct candidate *cand);
-MUST_USE struct str catalog_text(const struct project *p, const struct candidate *cand, struct listing_text t);
+MUST_USE const struct listing_file *catalog_file(const struct catalog_project *p, const struct candidate *cand);
+MUST_USE struct str catalog_text(const struct catalog_project *p, const struct candidate *cand, struct listing_text t);
 /* The cache's name for a project's page of an index. */
 void catalog_page_name(struct str index, struct str project, char out[128]);

@@ -86,7 +86,7 @@ void feed_fail(struct feed *f, const struct err *e)
 
 static void page_start(struct feed *f, uint32_t project, int priority)
 {
-    struct project *p = f->c->projects.p[project];
+    struct catalog_project *p = f->c->projects.p[project];
     struct feed_task *t = feed_task_new(f, FEED_PAGE, project, 0, LISTING_PAGE_MAX);
     struct str index = f->c->settings->url[p->asking];
     struct listing old;
@@ -110,7 +110,7 @@ static char *keep(struct feed *f, const struct buf *b)
 }
 
 /* Still good: only its dates change. */
-static bool page_unchanged(struct feed *f, struct project *p, const struct listing_source *s)
+static bool page_unchanged(struct feed *f, struct catalog_project *p, const struct listing_source *s)
 {
     struct listing_head head;
     AUTO_BUF b;
@@ -133,7 +133,7 @@ static bool page_unchanged(struct feed *f, struct project *p, const struct listi
 static bool page_take(struct feed_task *t, struct err *e)
 {
     struct feed *f = t->feed;
-    struct project *p = f->c->projects.p[t->project];
+    struct catalog_project *p = f->c->projects.p[t->project];
     int64_t now = clock_now();
     struct listing_source s = {
         .project = p->name,
@@ -222,7 +222,7 @@ void feed_learned(struct feed *f, uint32_t project, uint32_t rank, struct str te
     struct err e = { 0 };
     AUTO_ARENA a = { 0 };
     struct metadata m;
-    struct project *p = f->c->projects.p[project];
+    struct catalog_project *p = f->c->projects.p[project];
 
     if (!metadata_parse(&a, text, &m, &e) ||
         !metadata_check_name(&m, p->name, p->version[rank].text, &e)) {
@@ -278,7 +278,7 @@ static void look_ahead(struct feed *f, const struct solve *solver)
     while (solve_open_next(solver, &at, &open)) {
         if (open.pkg == PKG_ROOT || open.tried < 5 || !threshold(open.tried))
             continue;
-        struct project *p = f->c->projects.p[f->s->packages.p[open.pkg].project];
+        struct catalog_project *p = f->c->projects.p[f->s->packages.p[open.pkg].project];
 
         if (p->tried_at == open.tried)
             continue;

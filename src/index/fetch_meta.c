@@ -41,7 +41,7 @@ static void remember(struct feed *f, struct str url, bool lacks)
 
 static struct str url_of(struct feed *f, uint32_t project, uint32_t rank)
 {
-    const struct project *p = f->c->projects.p[project];
+    const struct catalog_project *p = f->c->projects.p[project];
     const struct candidate *cand = catalog_candidate(f->c, project, rank);
 
     return catalog_text(p, cand, catalog_file(p, cand)->url);
@@ -92,7 +92,7 @@ static void read_local(struct feed *f, uint32_t project, uint32_t rank, struct s
 void meta_start(struct feed *f, uint32_t project, uint32_t rank, int priority)
 {
     uint64_t key = (uint64_t)project << 32 | rank;
-    struct project *p = f->c->projects.p[project];
+    struct catalog_project *p = f->c->projects.p[project];
     struct candidate *cand = catalog_candidate(f->c, project, rank);
     AUTO_ARENA scratch = { 0 };
     struct known_meta m;
@@ -132,7 +132,7 @@ static void learn(struct feed_task *t, struct str text)
 static void side_done(struct feed_task *t)
 {
     struct feed *f = t->feed;
-    const struct project *p = f->c->projects.p[t->project];
+    const struct catalog_project *p = f->c->projects.p[t->project];
     const struct listing_file *file = catalog_file(p, catalog_candidate(f->c, t->project, t->rank));
     unsigned char sum[HASH_SHA256];
     struct err e = { 0 };
@@ -200,7 +200,7 @@ static void central_known(struct feed_task *t, struct str bytes, struct str tail
     const struct zip_entry *en;
     uint64_t tail_at = t->total - tail.n;
 
-    (void)zip_find_central(tail, t->total, &central, &e); /* entries; its other fields are known by now */
+    (void)!zip_find_central(tail, t->total, &central, &e); /* entries; its other fields are known by now */
     if (!zip_parse_central(bytes, &central, NULL, &t->a, &z, &e) || !(en = wheel_meta_entry(&z, &e))) {
         unusable(t->feed, t->project, t->rank, &e);
         feed_task_done(t);

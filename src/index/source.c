@@ -71,7 +71,7 @@ bool source_applies(const struct source *s, const struct source_need *need, stru
 }
 
 /* Ranks that the specifiers allow. */
-static struct set ranks_of(struct source *s, const struct spec *spec, const struct project *p)
+static struct set ranks_of(struct source *s, const struct spec *spec, const struct catalog_project *p)
 {
     struct spec_range *r;
 
@@ -93,7 +93,7 @@ bool source_need_set(struct source *s, struct source_need *n)
         return true;
     if (!catalog_list(c, n->project))
         return false;
-    const struct project *p = c->projects.p[n->project];
+    const struct catalog_project *p = c->projects.p[n->project];
 
     n->set = p->only_direct ? set_span(0, p->n) : ranks_of(s, &n->req.spec, p);
     n->has_set = true;
@@ -122,7 +122,7 @@ static void add_need(struct source *s, const struct source_need *n, struct str o
 
 static void note_root(struct source *s, const struct source_root *r, uint32_t project)
 {
-    struct project *p = s->catalog->projects.p[project];
+    struct catalog_project *p = s->catalog->projects.p[project];
     const struct spec *spec = &r->req.spec;
 
     p->direct = p->direct || !r->constraint;
@@ -221,7 +221,7 @@ static void answer_package(void *ctx, uint32_t pkg, struct solve_package *out)
     *out = (struct solve_package){ .name = sp->name, .versions = 1, .proxy_of = PKG_NONE };
     if (pkg == PKG_ROOT)
         return;
-    const struct project *p = s->catalog->projects.p[sp->project];
+    const struct catalog_project *p = s->catalog->projects.p[sp->project];
 
     out->versions = p->n;
     out->proxy_of = sp->extra.n ? sp->base : PKG_NONE;
@@ -246,7 +246,7 @@ static enum solve_answer answer_choose(void *ctx, uint32_t pkg, const struct set
     return SOLVE_HAVE;
 }
 
-static struct str reason_of(struct source *s, const struct project *p, const struct candidate *cand)
+static struct str reason_of(struct source *s, const struct catalog_project *p, const struct candidate *cand)
 {
     switch ((enum candidate_state)cand->state) {
     case CANDIDATE_PYTHON:
@@ -279,7 +279,7 @@ static bool same_reason(const struct candidate *x, const struct candidate *y)
 /* The run of neighbours that the same reason rules out: one fact instead of many. */
 static struct set same_run(struct source *s, uint32_t project, uint32_t rank)
 {
-    const struct project *p = s->catalog->projects.p[project];
+    const struct catalog_project *p = s->catalog->projects.p[project];
     const struct candidate *cand = catalog_candidate(s->catalog, project, rank);
     uint32_t lo = rank, hi = rank + 1;
 

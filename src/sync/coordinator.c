@@ -193,7 +193,7 @@ static bool commit(struct run *r, struct err *e)
         return false;
     if (!write_files(r, file, n, e) || !apply(r, e)) {
         if (journal_undo(r->w, file, n, &ignored))
-            (void)journal_end(r->w, &ignored); /* the first error is the one to report */
+            (void)!journal_end(r->w, &ignored); /* the first error is the one to report */
         return false;
     }
     return journal_end(r->w, e);
@@ -204,7 +204,7 @@ static void compile(struct run *r)
     struct err ignored = { 0 };
 
     /* bytecode is a convenience: without it the first import compiles */
-    (void)compile_start(&r->store, r->w->python.base_executable.p, r->wheels.fresh.p, r->wheels.fresh.n, &ignored);
+    (void)!compile_start(&r->store, r->w->python.base_executable.p, r->wheels.fresh.p, r->wheels.fresh.n, &ignored);
 }
 
 static bool would_change(struct run *r, struct err *e)
@@ -216,7 +216,7 @@ static bool would_change(struct run *r, struct err *e)
         return true;
     }
     struct env_change change = { .wheels = &r->wheels, .inputs = &r->in, .command = r->job->command,
-                                 .keep_others = r->job->keep_others };
+                                 .keep_others = r->job->keep_others, .dry_run = true };
 
     if (!env_layer_apply(r->w, &r->env, &r->store, &change, &o->apply, e))
         return false;
@@ -236,7 +236,7 @@ static bool finish(struct run *r, struct err *e)
     if (!commit(r, e))
         return false;
     if (r->env.layout == ENV_GENERATIONS && r->out->apply.changed)
-        (void)history_prune(&r->env, (unsigned)r->w->config.env_layer_max_snapshots, HOT_TREES, &ignored);
+        (void)!history_prune(&r->env, (unsigned)r->w->config.env_layer_max_snapshots, HOT_TREES, &ignored);
     compile(r);
     r->out->seq = r->out->apply.seq;
     r->job->timings->us[PHASE_INSTALL] += clock_us() - begun;

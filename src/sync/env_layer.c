@@ -2,12 +2,15 @@
 
 #include <stdio.h>
 #include "base/arena.h"
-#include "base/err.h"
 #include "base/buf.h"
+#include "base/err.h"
+#include "base/fd.h"
 #include "install/link.h"
 #include "lock/lock.h"
 #include "net/url.h"
 #include "pep/direct_url.h"
+#include "pep/name.h"
+#include "store/guard.h"
 #include "store/store.h"
 #include "sync/inputs.h"
 #include "sync/pkg_layer.h"
@@ -27,13 +30,13 @@ static struct env_python python_of(const struct py_facts *f)
     };
 }
 
-static bool make(struct workspace *w, bool clear, struct env *env, struct err *e)
+bool env_layer_make(struct workspace *w, const char *path, bool clear, struct env *env, struct err *e)
 {
     struct env_new spec = {
-        .path = w->env_path,
+        .path = path,
         .state = w->dirs.state,
         .python = python_of(&w->python),
-        .prompt = workspace_name(w),
+        .prompt = path == w->env_path ? workspace_name(w) : STR(""),
         .clear = clear,
     };
 
@@ -94,7 +97,7 @@ bool env_layer_open(struct workspace *w, struct env *env, bool *made, struct err
         }
         env_close(env);
     }
-    if (!workspace_python(w, e) || !make(w, there, env, e))
+    if (!workspace_python(w, e) || !env_layer_make(w, w->env_path, there, env, e))
         return false;
     *made = true;
     if (take_lock(env, e))
@@ -125,7 +128,7 @@ static bool is_direct(const struct inputs *in, struct str name)
 /* PEP 610: how an archive that was named by URL or path came. */
 static bool direct_url(struct workspace *w, const struct pkg_wheel *p, struct str *out, struct err *e)
 {
-    AUTO_BUF b;
+    AUTO_BUF b = { .limit = URL_MAX * 4 };
     const struct lock_file *f = p->package->archive;
     struct direct_url d = { 0 };
 
@@ -139,10 +142,113 @@ static bool direct_url(struct workspace *w, const struct pkg_wheel *p, struct st
     d.url = f->url.n ? f->url : url_from_path(w->a, f->path);
     d.hash = h;
     d.n_hash = 1;
-    buf_init(&b, URL_MAX * 4);
     if (!direct_url_format(&d, &b))
         return err_set(e, ERR_PACKAGE, "the URL of '" STR_FMT "' is too long", STR_ARG(f->name));
     *out = arena_str(w->a, buf_done(&b));
+    return true;
+}
+
+/* What is to be in the environment: what was asked for, and what the current generation has besides. */
+struct content {
+    struct apply_package *p;
+    size_t n;
+    struct store_entry *others; /* opened here */
+    size_t n_others;
+};
+
+static bool named(const struct content *c, struct str name)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (name_eq(c->p[i].entry->name, name))
+            return true;
+    return false;
+}
+
+static void content_release(struct content *c)
+{
+    for (size_t i = 0; i < c->n_others; i++)
+        store_release(&c->others[i]);
+}
+
+/* The packages of the manifest, but those that are there already or leave now. */
+static bool add_current(struct workspace *w, struct env *env, const struct store *store, const struct str *leave,
+                        size_t n_leave, struct content *c, struct err *e)
+{
+    struct generation g;
+    bool there;
+
+    if (env->layout != ENV_GENERATIONS || env->current == 0)
+        return true;
+    if (!generation_load(env, env->current, w->a, &g, &there, e) || !there)
+        return there || err_set(e, ERR_ENVIRONMENT, "the manifest of generation %u is missing", env->current);
+    struct apply_package *all = ARENA_ARRAY(w->a, struct apply_package, c->n + g.n_packages);
+
+    memcpy(all, c->p, c->n * sizeof *all);
+    c->p = all;
+    c->others = ARENA_ARRAY(w->a, struct store_entry, g.n_packages);
+    for (size_t i = 0; i < g.n_packages; i++) {
+        const struct generation_package *p = &g.packages[i];
+        struct store_entry *entry = &c->others[c->n_others];
+        bool gone = named(c, p->name);
+
+        for (size_t k = 0; k < n_leave; k++)
+            gone = gone || name_eq(leave[k], p->name);
+        if (gone)
+            continue;
+        if (!store_find(store, arena_cstr(w->a, p->sha256), entry, &there, e))
+            return false;
+        if (!there) {
+            (void)err_set(e, ERR_CACHE, "the store has lost " STR_FMT " " STR_FMT, STR_ARG(p->name), STR_ARG(p->version));
+            return err_hint(e, "install it again by name");
+        }
+        c->n_others++;
+        c->p[c->n++] = (struct apply_package){
+            .entry = entry,
+            .direct = p->direct,
+            .source = p->source,
+            .direct_url = p->direct_url,
+        };
+    }
+    return true;
+}
+
+static const struct plan_package *keep_package(struct arena *a, const struct plan_package *p)
+{
+    struct plan_package *copy;
+
+    if (!p)
+        return NULL;
+    copy = ARENA_NEW(a, struct plan_package);
+    *copy = *p;
+    copy->name = arena_str(a, p->name);
+    copy->version = arena_str(a, p->version);
+    copy->sha256 = arena_str(a, p->sha256);
+    copy->direct_url = arena_str(a, p->direct_url);
+    return copy;
+}
+
+/* The plan outlives the store entries that its texts are views of. */
+static void keep_plan(struct arena *a, struct plan *p)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        p->steps[i].have = keep_package(a, p->steps[i].have);
+        p->steps[i].want = keep_package(a, p->steps[i].want);
+    }
+}
+
+static bool run_apply(struct workspace *w, struct env *env, struct apply_spec *spec, const struct content *c,
+                      struct apply_result *out, struct err *e)
+{
+    if (w->request->link_mode.n && !link_mode_parse(w->request->link_mode, &spec->mode, e))
+        return false;
+    spec->wanted = c->p;
+    spec->n = c->n;
+    spec->dry_run = w->request->dry_run || spec->dry_run;
+    if (!apply_run(env, spec, w->a, out, e))
+        return false;
+    keep_plan(w->a, &out->plan);
+    for (size_t i = 0; i < out->link.warnings.n; i++)
+        VEC_PUSH_IN(w->a, &w->warnings, out->link.warnings.p[i]);
     return true;
 }
 
@@ -150,38 +256,60 @@ bool env_layer_apply(struct workspace *w, struct env *env, const struct store *s
                      struct apply_result *out, struct err *e)
 {
     const struct pkg_wheels *wheels = change->wheels;
-    struct apply_package *want = ARENA_ARRAY(w->a, struct apply_package, wheels->n);
+    struct content c = { .p = ARENA_ARRAY(w->a, struct apply_package, wheels->n) };
     struct apply_spec spec = {
         .store = store,
-        .wanted = want,
-        .n = wheels->n,
         .mode = LINK_AUTO,
         .reason = { .command = change->command, .actor = STR("cli") },
         .durable = false, /* survives every crash; after a power cut the next start verifies and repairs */
         .inputs = change->input,
         .n_inputs = change->input ? 1 : 0,
         .keep_others = change->keep_others,
-        .dry_run = w->request->dry_run,
+        .dry_run = change->dry_run,
     };
 
-    if (w->request->link_mode.n && !link_mode_parse(w->request->link_mode, &spec.mode, e))
-        return false;
     for (size_t i = 0; i < wheels->n; i++) {
         const struct pkg_wheel *p = &wheels->p[i];
+        struct apply_package *to = &c.p[c.n++];
 
-        want[i] = (struct apply_package){
+        *to = (struct apply_package){
             .entry = &p->entry,
             .direct = is_direct(change->inputs, p->package->name),
             .source = p->file->url,
         };
-        if (!direct_url(w, p, &want[i].direct_url, e))
+        if (!direct_url(w, p, &to->direct_url, e))
             return false;
     }
-    if (!apply_run(env, &spec, w->a, out, e))
-        return false;
-    for (size_t i = 0; i < out->link.warnings.n; i++)
-        VEC_PUSH_IN(w->a, &w->warnings, out->link.warnings.p[i]);
-    return true;
+    bool ok = (!change->keep_others || add_current(w, env, store, NULL, 0, &c, e)) &&
+              run_apply(w, env, &spec, &c, out, e);
+
+    content_release(&c);
+    return ok;
+}
+
+bool env_layer_remove(struct workspace *w, struct env *env, const struct str *name, size_t n, struct str command,
+                      struct apply_result *out, struct err *e)
+{
+    struct content c = { 0 };
+    struct store store;
+    AUTO_FD guard = -1;
+    struct apply_spec spec = {
+        .store = &store,
+        .mode = LINK_AUTO,
+        .reason = { .command = command, .actor = STR("cli") },
+        .remove = name,
+        .n_remove = n,
+        .keep_others = env->layout == ENV_PLAIN,
+    };
+
+    if (!store_open(w->dirs.store, &store, e))
+        return err_as(e, ERR_CACHE, "open the store");
+    bool ok = guard_take(&store, GUARD_SHARED, &guard, e) && add_current(w, env, &store, name, n, &c, e) &&
+              run_apply(w, env, &spec, &c, out, e);
+
+    content_release(&c);
+    store_close(&store);
+    return ok;
 }
 
 /* ------------------------------------------------------------ what is not enforced */
@@ -191,11 +319,10 @@ struct str env_layer_unenforced(const struct workspace *w)
     static const char *const level[] = { "process", "namespace", "container" };
     static const char *const network[] = { "isolated", "allowlist", "host", "none" };
     const struct config *c = &w->config;
-    AUTO_BUF b;
+    AUTO_BUF b = { .limit = 4096 };
 
     if (!c->found)
         return STR("");
-    buf_init(&b, 4096);
     (void)buf_printf(&b, "isolation_level=%s", level[c->container_isolation_level]);
     if (c->sandbox_network_isolation)
         (void)buf_printf(&b, ", network_policy=%s", network[c->container_network_policy]);

@@ -25,16 +25,24 @@ MUST_USE bool env_layer_open(struct workspace *w, struct env *env, bool *made, s
 /* Opens what is there for reading, without a lock. ERR_ENVIRONMENT with a hint when there is none. */
 MUST_USE bool env_layer_read(struct workspace *w, struct env *env, struct err *e);
 
+/* An empty environment at a path; `force` replaces one that is there. */
+MUST_USE bool env_layer_make(struct workspace *w, const char *path, bool force, struct env *out, struct err *e);
+
 struct env_change {
     const struct pkg_wheels *wheels;
     const struct inputs *inputs;
     const struct generation_input *input; /* the lock it is made from, for the manifest; NULL: none */
     struct str command;   /* for the history: "install flask" */
     bool keep_others;     /* what is installed besides stays */
+    bool dry_run;
 };
 
 MUST_USE bool env_layer_apply(struct workspace *w, struct env *env, const struct store *store,
                               const struct env_change *change, struct apply_result *out, struct err *e);
+
+/* Takes packages out, by name as installed; everything else stays. */
+MUST_USE bool env_layer_remove(struct workspace *w, struct env *env, const struct str *name, size_t n,
+                               struct str command, struct apply_result *out, struct err *e);
 
 /* The settings of blast.toml that this version does not enforce, in one line; n == 0: nothing is asked for. */
 MUST_USE struct str env_layer_unenforced(const struct workspace *w);

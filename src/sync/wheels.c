@@ -279,7 +279,7 @@ static void clean_up(struct job_list *j)
             struct err ignored = { 0 };
             bool all;
 
-            (void)unpack_take(done, j->pool, &all, &ignored); /* an error has been found already */
+            (void)!unpack_take(done, j->pool, &all, &ignored); /* an error has been found already */
         }
     }
     for (size_t i = 0; i < j->n; i++) {

@@ -1,0 +1,17 @@
+/* Getting into an environment from `blast start`: a subshell on a terminal, or text for the shell to evaluate. */
+#pragma once
+
+#include <stdbool.h>
+#include "base/attr.h"
+#include "base/str.h"
+
+struct cmd;
+struct err;
+struct workspace;
+
+/* Replaces this process by an interactive shell with the environment active. Returns only on failure. */
+MUST_USE bool activate_subshell(struct cmd *c, const struct workspace *w, struct err *e);
+/* Prints the text for `shell` (bash, zsh, fish, csh). */
+MUST_USE bool activate_print(struct cmd *c, const struct workspace *w, struct str shell, struct err *e);
+/* The environment is active in this shell already. */
+MUST_USE bool activate_is_active(const struct workspace *w);

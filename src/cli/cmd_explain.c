@@ -1,0 +1,47 @@
+/* blast explain: what a kind of error means, and what to do. */
+#include "base/err.h"
+#include "cli/cli.h"
+#include "cli/ui.h"
+
+static const struct {
+    enum err_kind kind;
+    const char *text;
+} texts[] = {
+    { ERR_IO, "A file could not be read or written, or a system call refused. The last line of the message names the\n"
+              "call and the file. Look at permissions, free space (df) and limits (ulimit -n)." },
+    { ERR_PYTHON, "No interpreter fits, or the one found does not work. blast python list shows what is here and what\n"
+                  "was skipped and why. Ask for another one with --python, .python-version, or [env] python_version." },
+    { ERR_PACKAGE, "A package or a page about it breaks the rules: a name that does not parse, a hash that is wrong, an\n"
+                   "archive that cannot be trusted. Nothing of it was installed. A wrong hash ends with exit code 5." },
+    { ERR_ENVIRONMENT, "The environment is missing, damaged, or was made by something else. blast doctor looks closer;\n"
+                       "blast start makes it right; blast kill --purge and blast start make it anew." },
+    { ERR_CACHE, "The cache or the store is damaged or cannot be used. blast cache verify finds what is wrong, blast\n"
+                 "cache clear starts over; nothing in it is needed for good." },
+    { ERR_RESOLUTION, "No set of versions fits all requirements. The message names the requirements that exclude each\n"
+                      "other, yours with file and line. Loosen one of them, or take the package out." },
+    { ERR_CONFIG, "blast.toml, pyproject.toml, a requirements file or the command line says something that is not\n"
+                  "understood. The message has file, line and column. Exit code 2." },
+    { ERR_NETWORK, "The index or a file host could not be reached, or its answer was refused. The message names the\n"
+                   "host and what happened; what is in the cache still works with --offline. Exit code 6." },
+    { ERR_DAEMON, "The daemon did not answer. This version has none: every command works by itself." },
+};
+
+bool cmd_explain(struct cmd *c, struct err *e)
+{
+    struct str word = c->options.words.n ? c->options.words.p[0] : STR("");
+
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        const char *name = err_word(texts[i].kind);
+
+        if (word.n && !str_eq(word, str_of(name)))
+            continue;
+        ui_out("%s%s%s\n%s\n", ui_on(stdout, UI_BOLD), name, ui_on(stdout, UI_PLAIN), texts[i].text);
+        if (word.n)
+            return true;
+        ui_out("\n");
+    }
+    if (word.n == 0)
+        return true;
+    (void)err_set(e, ERR_CONFIG, "there is no kind of error '" STR_FMT "'", STR_ARG(word));
+    return err_hint(e, "blast explain lists them");
+}

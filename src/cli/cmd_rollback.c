@@ -1,0 +1,13 @@
+/* blast rollback: a chosen generation of the history. */
+#include "base/err.h"
+#include "cli/common.h"
+#include "cli/restore.h"
+
+bool cmd_rollback(struct cmd *c, struct err *e)
+{
+    if (c->options.words.n != 1) {
+        (void)err_set(e, ERR_CONFIG, "blast rollback takes one generation");
+        return err_hint(e, "blast history lists them");
+    }
+    return restore_generation(c, GENERATION_ROLLBACK, c->options.words.p[0], e);
+}

@@ -1,0 +1,97 @@
+/* blast start: makes the environment right, whatever the project has, and activates it. */
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "cli/activate_cmd.h"
+#include "cli/common.h"
+#include "cli/ui.h"
+#include "sync/env_layer.h"
+
+static bool write_config(struct cmd *c, struct workspace *w, const struct request *r, struct err *e)
+{
+    struct config_start s = { .name = workspace_name(w) };
+
+    if (w->config.found || r->dry_run)
+        return true;
+    if (!workspace_python(w, e))
+        return false;
+    s.python_version = arena_printf(c->a, "%u.%u", w->python.major, w->python.minor);
+    if (!config_write_default(w->dir, &s, e))
+        return false;
+    ui_note("wrote %s/blast.toml: what this environment may do; safe defaults", w->where.dir);
+    return config_load(w->dir, w->dirs.config, c->a, &w->config, e);
+}
+
+static void print_json(const struct workspace *w, const struct sync_outcome *o)
+{
+    struct json_result r;
+    struct str not_enforced = env_layer_unenforced(w);
+
+    json_result_begin(&r, "blast.start/1");
+    json_write_member_cstr(&r.w, "environment", o->env_path);
+    json_write_member(&r.w, "python", w->python.version_text);
+    json_write_member_u64(&r.w, "generation", o->seq);
+    json_write_member_bool(&r.w, "created", o->made);
+    json_write_member_bool(&r.w, "changed", o->apply.changed);
+    json_write_member(&r.w, "not_enforced", not_enforced);
+    json_result_end(&r);
+}
+
+static void print_text(struct cmd *c, const struct workspace *w, const struct sync_outcome *o, uint64_t begun)
+{
+    const struct plan *p = &o->apply.plan;
+    struct str not_enforced = env_layer_unenforced(w);
+    size_t packages = p->keep + p->add + p->replace;
+    uint64_t ms = (clock_us() - begun) / 1000;
+
+    ui_note("%sPython " STR_FMT "%s  %s%s  generation %u  %llu ms", ui_on(stderr, UI_BOLD),
+            STR_ARG(w->python.version_text), ui_on(stderr, UI_PLAIN),
+            o->nothing_to_do ? "everything in place"
+                             : arena_printf(c->a, "%zu packages", packages).p,
+            o->lock.changed ? ", lock written" : o->lock.old_text.p ? ", lock up to date" : "", o->seq,
+            (unsigned long long)ms);
+    if (not_enforced.n)
+        ui_note("%snot enforced yet%s (no sandbox, no daemon in this version): " STR_FMT, ui_on(stderr, UI_YELLOW),
+                ui_on(stderr, UI_PLAIN), STR_ARG(not_enforced));
+}
+
+static bool activate(struct cmd *c, struct workspace *w, struct err *e)
+{
+    struct str shell = option_value(&c->options, OPT_PRINT);
+
+    if (shell.p)
+        return activate_print(c, w, shell, e);
+    if (option_flag(&c->options, OPT_NO_ACTIVATE))
+        return true;
+    if (activate_is_active(w)) {
+        ui_note("the environment is active in this shell already");
+        return true;
+    }
+    if (option_flag(&c->options, OPT_SUBSHELL) || (ui.tty && !ui.no_input && !ui.json))
+        return activate_subshell(c, w, e);
+    ui_note("activate it with: source %s/bin/activate", w->env_path);
+    return true;
+}
+
+bool cmd_start(struct cmd *c, struct err *e)
+{
+    uint64_t begun = clock_us();
+    struct request r;
+    AUTO_WORKSPACE w = { 0 };
+    struct timings t = { 0 };
+    struct sync_outcome o;
+    struct sync_job job = { .command = STR("start"), .watch = &common_watch, .timings = &t };
+
+    common_request(c, &r);
+    if (!common_no_words(c, e) || !common_open(c, &r, &w, e) || !write_config(c, &w, &r, e))
+        return false;
+    if (!sync_run(&w, &job, &o, e))
+        return false;
+    common_warnings(&w);
+    if (ui.json)
+        print_json(&w, &o);
+    print_text(c, &w, &o, begun);
+    if (option_flag(&c->options, OPT_TIMINGS))
+        common_timings(&t, clock_us() - begun);
+    return r.dry_run || activate(c, &w, e);
+}

@@ -1,0 +1,29 @@
+/* blast update: newer versions within the bounds; with --bump the bounds move too. */
+#include "base/clock.h"
+#include "base/err.h"
+#include "cli/common.h"
+#include "cli/edit.h"
+#include "lock/lock.h"
+
+bool cmd_update(struct cmd *c, struct err *e)
+{
+    uint64_t begun = clock_us();
+    struct request r;
+    AUTO_WORKSPACE w = { 0 };
+    struct timings t = { 0 };
+    struct sync_outcome o;
+    struct sync_job job = { .command = edit_command_line(c), .watch = &common_watch, .timings = &t };
+
+    common_request(c, &r);
+    r.refresh = !r.offline;
+    r.upgrade = c->options.words.n == 0;
+    r.upgrade_only = (struct str_list){ c->options.words.p, c->options.words.n };
+    if (!common_open(c, &r, &w, e))
+        return false;
+    bool ok = option_flag(&c->options, OPT_BUMP) ? edit_bump(c, &w, &r, &job, &o, e) : sync_run(&w, &job, &o, e);
+
+    if (!ok)
+        return false;
+    common_outcome(c, &w, &o, &t, begun);
+    return true;
+}

@@ -1,0 +1,209 @@
+#include "cli/common.h"
+
+#include <stdio.h>
+#include "base/clock.h"
+#include "base/err.h"
+#include "cli/progress.h"
+#include "cli/ui.h"
+
+static struct str_list list_of(const struct options *o, enum option_id id)
+{
+    return (struct str_list){ o->at[id].values.p, o->at[id].values.n };
+}
+
+static struct str value_of(const struct options *o, enum option_id id)
+{
+    struct str v = option_value(o, id);
+
+    return v.p ? v : STR("");
+}
+
+void common_request(struct cmd *c, struct request *out)
+{
+    const struct options *o = &c->options;
+
+    *out = (struct request){
+        .project = value_of(o, OPT_PROJECT),
+        .env = value_of(o, OPT_ENV),
+        .python = value_of(o, OPT_PYTHON),
+        .index_url = value_of(o, OPT_INDEX_URL),
+        .extra_index_url = list_of(o, OPT_EXTRA_INDEX_URL),
+        .find_links = list_of(o, OPT_FIND_LINKS),
+        .no_binary = list_of(o, OPT_NO_BINARY),
+        .requirement = list_of(o, OPT_REQUIREMENT),
+        .constraint = list_of(o, OPT_CONSTRAINT),
+        .editable = list_of(o, OPT_EDITABLE),
+        .extra = list_of(o, OPT_EXTRA),
+        .group = list_of(o, OPT_GROUP),
+        .prerelease = value_of(o, OPT_PRERELEASE),
+        .resolution = value_of(o, OPT_RESOLUTION),
+        .exclude_newer = value_of(o, OPT_EXCLUDE_NEWER),
+        .link_mode = value_of(o, OPT_LINK_MODE),
+        .no_index = option_flag(o, OPT_NO_INDEX),
+        .no_build = option_flag(o, OPT_NO_BUILD),
+        .require_hashes = option_flag(o, OPT_REQUIRE_HASHES),
+        .no_deps = option_flag(o, OPT_NO_DEPS),
+        .offline = option_flag(o, OPT_OFFLINE),
+        .refresh = option_flag(o, OPT_REFRESH),
+        .upgrade = option_flag(o, OPT_UPGRADE),
+        .frozen = option_flag(o, OPT_FROZEN),
+        .dry_run = option_flag(o, OPT_DRY_RUN),
+    };
+}
+
+bool common_open(struct cmd *c, const struct request *r, struct workspace *out, struct err *e)
+{
+    return workspace_open(r, c->a, out, e);
+}
+
+static void show(void *ctx, const char *phase, size_t done, size_t total, uint64_t bytes, uint64_t of_bytes)
+{
+    struct progress p = { .phase = phase, .done = done, .total = total, .bytes = bytes, .of_bytes = of_bytes };
+
+    (void)ctx;
+    progress_show(&p);
+}
+
+const struct watch common_watch = { show, NULL };
+
+void common_warnings(const struct workspace *w)
+{
+    for (size_t i = 0; i < w->warnings.n; i++)
+        ui_warn(STR_FMT, STR_ARG(w->warnings.p[i]));
+}
+
+bool common_no_words(const struct cmd *c, struct err *e)
+{
+    if (c->options.words.n == 0)
+        return true;
+    (void)err_set(e, ERR_CONFIG, "'" STR_FMT "' is not understood: %s takes no such word",
+                  STR_ARG(c->options.words.p[0]), c->command->name);
+    return err_hint(e, "blast %s --help", c->command->name);
+}
+
+/* ------------------------------------------------------------ JSON */
+
+void json_result_begin(struct json_result *r, const char *schema)
+{
+    buf_init(&r->buf, RESULT_MAX);
+    json_write_init(&r->w, &r->buf, true);
+    if (!schema)
+        return;
+    json_write_object_begin(&r->w);
+    json_write_member_cstr(&r->w, "schema", schema);
+}
+
+void json_result_end(struct json_result *r)
+{
+    if (r->w.depth)
+        json_write_object_end(&r->w);
+    if (json_write_end(&r->w))
+        ui_out(STR_FMT, STR_ARG(buf_done(&r->buf)));
+    buf_clear(&r->buf);
+}
+
+/* ------------------------------------------------------------ the outcome of a sync */
+
+static const char *seconds(uint64_t us, char out[32])
+{
+    if (us < 1000000)
+        (void)snprintf(out, 32, "%.0f ms", (double)us / 1e3);
+    else
+        (void)snprintf(out, 32, "%.2f s", (double)us / 1e6);
+    return out;
+}
+
+void common_timings(const struct timings *t, uint64_t total_us)
+{
+    static const char *const name[PHASES] = { "prepare", "resolve", "fetch", "install" };
+    char text[32];
+
+    for (unsigned i = 0; i < PHASES; i++)
+        ui_note("  %-8s %s", name[i], seconds(t->us[i], text));
+    ui_note("  %-8s %s", "total", seconds(total_us, text));
+    ui_note("  %u pages, %u metadata, %u wheels, %.1f MB", t->pages, t->metadata, t->wheels, (double)t->bytes / 1e6);
+}
+
+static void step_line(const struct plan_step *s)
+{
+    const char *off = ui_on(stderr, UI_PLAIN), *dim = ui_on(stderr, UI_DIM);
+
+    switch (s->kind) {
+    case PLAN_ADD:
+        ui_note(" %s+%s " STR_FMT " %s" STR_FMT "%s", ui_on(stderr, UI_GREEN), off, STR_ARG(s->want->name), dim,
+                STR_ARG(s->want->version), off);
+        break;
+    case PLAN_REMOVE:
+        ui_note(" %s-%s " STR_FMT " %s" STR_FMT "%s", ui_on(stderr, UI_RED), off, STR_ARG(s->have->name), dim,
+                STR_ARG(s->have->version), off);
+        break;
+    case PLAN_REPLACE:
+        ui_note(" %s~%s " STR_FMT " %s" STR_FMT " -> " STR_FMT "%s", ui_on(stderr, UI_YELLOW), off,
+                STR_ARG(s->want->name), dim, STR_ARG(s->have->version), STR_ARG(s->want->version), off);
+        break;
+    case PLAN_KEEP:
+        break;
+    }
+}
+
+static void json_step(struct json_write *w, const struct plan_step *s)
+{
+    static const char *const word[] = {
+        [PLAN_ADD] = "add", [PLAN_REMOVE] = "remove", [PLAN_REPLACE] = "replace", [PLAN_KEEP] = "keep"
+    };
+
+    if (s->kind == PLAN_KEEP)
+        return;
+    json_write_object_begin(w);
+    json_write_member_cstr(w, "action", word[s->kind]);
+    json_write_member(w, "name", s->want ? s->want->name : s->have->name);
+    if (s->have)
+        json_write_member(w, "from", s->have->version);
+    if (s->want)
+        json_write_member(w, "to", s->want->version);
+    json_write_object_end(w);
+}
+
+static void outcome_json(const struct cmd *c, const struct sync_outcome *o)
+{
+    struct json_result r;
+    char schema[64];
+
+    (void)snprintf(schema, sizeof schema, "blast.%s/1", c->command->name);
+    json_result_begin(&r, schema);
+    json_write_member_cstr(&r.w, "environment", o->env_path);
+    json_write_member_u64(&r.w, "generation", o->seq);
+    json_write_member_bool(&r.w, "created", o->made);
+    json_write_member_bool(&r.w, "changed", o->apply.changed || o->would_change);
+    json_write_member_bool(&r.w, "lock_changed", o->lock.changed);
+    json_write_key(&r.w, STR("changes"));
+    json_write_array_begin(&r.w);
+    for (size_t i = 0; i < o->apply.plan.n; i++)
+        json_step(&r.w, &o->apply.plan.steps[i]);
+    json_write_array_end(&r.w);
+    json_result_end(&r);
+}
+
+void common_outcome(struct cmd *c, const struct workspace *w, const struct sync_outcome *o, const struct timings *t,
+                    uint64_t begun_us)
+{
+    const struct plan *p = &o->apply.plan;
+    uint64_t us = clock_us() - begun_us;
+    char text[32];
+    bool dry = w->request->dry_run;
+
+    common_warnings(w);
+    if (ui.json)
+        outcome_json(c, o);
+    for (size_t i = 0; i < p->n; i++)
+        step_line(&p->steps[i]);
+    if (p->add + p->remove + p->replace)
+        ui_note("%s%u added, %u removed, %u changed%s in %s", dry ? "would be: " : "", p->add, p->remove, p->replace,
+                o->seq ? arena_printf(c->a, ", generation %u,", o->seq).p : "", seconds(us, text));
+    else if (dry)
+        ui_note("nothing would change");
+    else
+        ui_note("%sup to date%s in %s", ui_on(stderr, UI_DIM), ui_on(stderr, UI_PLAIN), seconds(us, text));
+    if (option_flag(&c->options, OPT_TIMINGS))
+        common_timings(t, us);
+}

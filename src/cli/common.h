@@ -1,0 +1,38 @@
+/* What most commands do first and last: the request from the options, the workspace, the progress line, the summary. */
+#pragma once
+
+#include <stdbool.h>
+#include "base/attr.h"
+#include "base/buf.h"
+#include "cli/cli.h"
+#include "codec/json_write.h"
+#include "sync/coordinator.h"
+#include "sync/request.h"
+#include "sync/workspace.h"
+
+struct err;
+
+#define RESULT_MAX ((size_t)64 << 20) /* bytes of a JSON result */
+
+/* The options as values; lists live in the command's arena. */
+void common_request(struct cmd *c, struct request *out);
+MUST_USE bool common_open(struct cmd *c, const struct request *r, struct workspace *out, struct err *e);
+
+extern const struct watch common_watch; /* shows the progress line */
+
+/* Prints the workspace's warnings, once, before the result. */
+void common_warnings(const struct workspace *w);
+/* "+ flask 3.1.3" lines and "Installed 7 packages in 0.31 s", or the same as JSON. */
+void common_outcome(struct cmd *c, const struct workspace *w, const struct sync_outcome *o, const struct timings *t,
+                    uint64_t begun_us);
+void common_timings(const struct timings *t, uint64_t total_us);
+
+/* One JSON result: begin, write the members, end (which prints it). */
+struct json_result {
+    struct buf buf;
+    struct json_write w;
+};
+void json_result_begin(struct json_result *r, const char *schema); /* "blast.status/1"; NULL: the caller's own value */
+void json_result_end(struct json_result *r);
+
+MUST_USE bool common_no_words(const struct cmd *c, struct err *e); /* ERR_CONFIG when words were given */

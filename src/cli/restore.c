@@ -1,0 +1,69 @@
+#include "cli/restore.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "cli/common.h"
+#include "cli/edit.h"
+#include "cli/ui.h"
+#include "env/history.h"
+#include "install/apply.h"
+#include "store/guard.h"
+#include "sync/env_layer.h"
+
+static bool target_of(struct env *env, enum generation_kind kind, struct str which, uint32_t *seq, struct err *e)
+{
+    if (kind == GENERATION_UNDO)
+        return history_undo_target(env, 1, seq, e);
+    if (kind == GENERATION_REDO)
+        return history_redo_target(env, 1, seq, e);
+    return history_find(env, which, seq, e);
+}
+
+static bool restore(struct cmd *c, struct workspace *w, struct env *env, enum generation_kind kind, struct str which,
+                    struct apply_result *out, uint32_t *target, struct err *e)
+{
+    struct store store;
+    AUTO_FD guard = -1;
+    struct generation_reason reason = { .command = edit_command_line(c), .actor = STR("cli") };
+
+    if (!target_of(env, kind, which, target, e))
+        return false;
+    if (w->request->dry_run)
+        return true;
+    if (!store_open(w->dirs.store, &store, e))
+        return err_as(e, ERR_CACHE, "open the store");
+    bool ok = guard_take(&store, GUARD_SHARED, &guard, e) &&
+              apply_restore(env, &store, *target, kind, &reason, false, c->a, out, e);
+
+    store_close(&store);
+    return ok;
+}
+
+bool restore_generation(struct cmd *c, enum generation_kind kind, struct str which, struct err *e)
+{
+    uint64_t begun = clock_us();
+    struct request r;
+    AUTO_WORKSPACE w = { 0 };
+    struct sync_outcome o = { 0 };
+    struct timings t = { 0 };
+    struct env env;
+    uint32_t target = 0;
+
+    common_request(c, &r);
+    if (!common_open(c, &r, &w, e) || !env_layer_read(&w, &env, e))
+        return false;
+    bool ok = env_lock(&env, NULL, e) && restore(c, &w, &env, kind, which, &o.apply, &target, e);
+
+    env_close(&env);
+    if (!ok)
+        return false;
+    o.env_path = w.env_path;
+    o.seq = o.apply.seq;
+    ui_note("%s generation %u", r.dry_run ? "would go back to" : "content of", target);
+    common_outcome(c, &w, &o, &t, begun);
+    if (!r.dry_run && w.project.found)
+        ui_note("%sthe project's files are as they were: the next sync follows them again%s", ui_on(stderr, UI_DIM),
+                ui_on(stderr, UI_PLAIN));
+    return true;
+}
