@@ -179,7 +179,7 @@ static bool is_tag_name(struct str s)
 bool history_tag_set(struct env *env, struct str name, uint32_t seq, struct err *e)
 {
     AUTO_ARENA a = { 0 };
-    AUTO_BUF b;
+    AUTO_BUF b = { 0 };
     struct history_tag *tags;
     struct generation g;
     struct json_write w;
@@ -191,7 +191,6 @@ bool history_tag_set(struct env *env, struct str name, uint32_t seq, struct err 
                        STR_ARG(name));
     if ((seq && !get(env, seq, &a, &g, e)) || !history_tags(env, &a, &tags, &n, e))
         return false;
-    buf_init(&b, TAGS_LIMIT);
     json_write_init(&w, &b, false);
     json_write_object_begin(&w);
     for (size_t i = 0; i < n; i++)

@@ -13,7 +13,8 @@
 #include "pep/direct_url.h"
 #include "pep/name.h"
 
-#define HEAD_BYTES (16u << 10) /* of METADATA: name and version stand at its beginning */
+#define HEAD_BYTES (4u << 10) /* of METADATA: name and version stand at its beginning */
+#define LONG_HEAD_BYTES (1u << 20)
 #define SMALL_LIMIT (1u << 20)
 
 struct scan {
@@ -111,6 +112,16 @@ static void read_direct_url(struct scan *s, const char *dir, struct env_package 
     }
 }
 
+/* Some put thousands of classifiers first. */
+static void read_long_head(struct scan *s, const char *dir, struct env_package *p)
+{
+    struct str path = arena_printf(s->arena, "%s/METADATA", dir), text;
+    struct err ignored = { 0 }; /* too long or gone: the name of the directory does */
+
+    if (fd_read_if_there(s->site, path.p, LONG_HEAD_BYTES, s->arena, &text, &ignored) && text.p)
+        read_fields(text, p);
+}
+
 static void add_dist_info(struct scan *s, const char *dir, struct str stem)
 {
     struct env_package p = { .dist_info = arena_str(s->arena, str_of(dir)) };
@@ -118,6 +129,8 @@ static void add_dist_info(struct scan *s, const char *dir, struct str stem)
 
     if (metadata.p)
         read_fields(metadata, &p);
+    if (metadata.n == HEAD_BYTES && (!p.name.n || !p.version.n))
+        read_long_head(s, dir, &p);
     if (!p.name.n || !p.version.n)
         p.oddities |= ENV_NO_METADATA;
     fields_of_name(arena_str(s->arena, stem), &p);

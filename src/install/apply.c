@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/err.h"
+#include "base/map.h"
 #include "env/env.h"
 #include "env/history.h"
 #include "env/layout.h"
@@ -109,10 +110,17 @@ static struct generation manifest_of(const struct apply_spec *spec, struct arena
                                 .n_inputs = spec->n_inputs };
 }
 
-static bool check_entries(const struct apply_spec *spec, struct err *e)
+/* Entries that are linked for the first time here; those that stay were looked at when they came. */
+static bool check_entries(const struct apply_spec *spec, const struct plan *plan, struct err *e)
 {
+    AUTO_MAP kept = { 0 };
+
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->steps[i].kind == PLAN_KEEP)
+            map_put(&kept, plan->steps[i].have->sha256, 1);
     for (size_t i = 0; i < spec->n; i++)
-        if (!store_sample(spec->store, spec->wanted[i].entry, e))
+        if (map_find(&kept, str_of(spec->wanted[i].entry->hex)) == MAP_NONE &&
+            !store_sample(spec->store, spec->wanted[i].entry, e))
             return false;
     return true;
 }
@@ -179,7 +187,7 @@ static bool apply_generation(struct env *env, const struct apply_spec *spec, str
     r->changed = !(clean && nothing_to_do(&r->plan));
     if (!r->changed || spec->dry_run)
         return true;
-    if (!check_entries(spec, e) || !build(env, spec, &g, a, r, e))
+    if (!check_entries(spec, &r->plan, e) || !build(env, spec, &g, a, r, e))
         return false;
     r->seq = env->current;
     return true;
@@ -252,7 +260,7 @@ static bool rebuild(struct env *env, const struct store *store, const struct gen
     for (size_t i = 0; i < old->n_packages; i++)
         wanted[i] = (struct apply_package){ .entry = &entries[i], .direct = old->packages[i].direct,
                                             .direct_url = old->packages[i].direct_url };
-    ok = ok && check_entries(&spec, e) && build(env, &spec, g, a, r, e);
+    ok = ok && check_entries(&spec, &r->plan, e) && build(env, &spec, g, a, r, e);
     for (size_t i = 0; i < old->n_packages; i++)
         store_release(&entries[i]);
     return ok;

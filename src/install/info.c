@@ -4,18 +4,16 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "install/place.h"
+#include "install/wheel.h"
 #include "pep/record.h"
 #include "store/store.h"
 
-#define INSTALLER "blast\n"
 #define ROWS_LIMIT RECORD_MAX
-
-/* Files that say what is true of an installation: those of the wheel, if it has them, are not taken. */
-static const char *const ours[] = { "RECORD", "INSTALLER", "REQUESTED", "direct_url.json" };
 
 void info_init(struct info *i, struct place *p, uint32_t package, enum link_mode mode)
 {
-    *i = (struct info){ .place = p, .package = package, .mode = mode };
+    *i = (struct info){ .place = p, .package = package, .by_folder = mode == LINK_TREE,
+                        .mode = mode == LINK_TREE ? p->file_mode : mode };
     buf_init(&i->rows, ROWS_LIMIT);
 }
 
@@ -63,39 +61,45 @@ bool info_add_stored(struct info *i, struct str path, const struct store_file *f
     return add_row(i, path, f->sha256, f->size, e);
 }
 
-static bool is_ours(struct str leaf)
-{
-    for (size_t k = 0; k < COUNT(ours); k++)
-        if (str_eq(leaf, str_of(ours[k])))
-            return true;
-    return false;
-}
-
 static struct str in_dist_info(struct info *i, struct str leaf)
 {
     return arena_printf(i->place->arena, STR_FMT "/" STR_FMT "/" STR_FMT, STR_ARG(i->place->spec->site),
                         STR_ARG(entry_of(i)->dist_info), STR_ARG(leaf));
 }
 
+/* Where single files are linked and folders may be, a folder in .dist-info (licenses/) is one link. */
+static bool put(struct info *i, const struct store_file *f, struct str leaf, const char *tree, struct str *folder,
+                struct err *e)
+{
+    size_t slash = str_find(leaf, '/');
+    bool whole = i->by_folder && slash < leaf.n;
+    struct str path = whole ? str_sub(f->path, 0, f->path.n - leaf.n + slash) : f->path;
+
+    if (whole && str_eq(path, *folder))
+        return true;
+    *folder = path;
+    struct place_item item = { arena_printf(i->place->arena, "%s/" STR_FMT, tree, STR_ARG(path)),
+                               in_dist_info(i, whole ? str_sub(leaf, 0, slash) : leaf), i->package,
+                               whole ? NULL : f->sha256, whole ? LINK_TREE : i->mode, f->executable };
+
+    return place_put(i->place, &item, e);
+}
+
 static bool link_files(struct info *i, struct err *e)
 {
     const struct store_entry *entry = entry_of(i);
-    struct str folder = arena_printf(i->place->arena, STR_FMT "/", STR_ARG(entry->dist_info));
+    struct str prefix = arena_printf(i->place->arena, STR_FMT "/", STR_ARG(entry->dist_info));
+    struct str folder = STR("");
     char tree[STORE_TREE_PATH];
 
     store_tree_path(entry->hex, tree);
-    for (uint32_t k = store_file_from(entry, folder); k < entry->files; k++) {
+    for (uint32_t k = store_file_from(entry, prefix); k < entry->files; k++) {
         struct store_file f = store_file_get(entry, k);
         struct str leaf = f.path;
 
-        if (!str_cut_prefix(&leaf, folder))
+        if (!str_cut_prefix(&leaf, prefix))
             break;
-        if (is_ours(leaf))
-            continue;
-        struct place_item item = { arena_printf(i->place->arena, "%s/" STR_FMT, tree, STR_ARG(f.path)),
-                                   in_dist_info(i, leaf), i->package, f.sha256, i->mode, f.executable };
-
-        if (!place_put(i->place, &item, e))
+        if (!wheel_is_own(leaf) && !put(i, &f, leaf, tree, &folder, e))
             return false;
     }
     return true;
@@ -108,77 +112,48 @@ static bool write_own(struct info *i, const char *leaf, struct str content, stru
     return place_write(i->place, to, i->package, content, 0666, e) && info_add(i, to, content, e);
 }
 
-/* Rows of the wheel's RECORD that stay true: not those of files that moved or are written anew. */
-static bool take_row(struct info *i, const struct record_row *row)
+/* The same few bytes for every package: one file of this prefix, linked. */
+static bool put_installer(struct info *i, struct err *e)
 {
-    struct str leaf = row->path, stem = entry_of(i)->dist_info, rest = row->path;
+    struct str to = in_dist_info(i, STR("INSTALLER"));
 
-    (void)str_cut_suffix(&stem, STR(".dist-info"));
-    if (str_cut_prefix(&leaf, entry_of(i)->dist_info) && str_cut_prefix(&leaf, STR("/")))
-        return !is_ours(leaf);
-    return !(str_cut_prefix(&rest, stem) && str_starts(rest, STR(".data/")));
+    if (i->place->installer.n && place_link_own(i->place, i->place->installer, to, i->package, e))
+        return true;
+    err_clear(e); /* a file system without hard links, or too many of them */
+    i->place->installer = to;
+    return place_write(i->place, to, i->package, STR(WHEEL_INSTALLER), 0666, e);
 }
 
-/* The rows of a wheel without moved files are taken as text: the common case, and it may have thousands. */
-static bool wheel_rows(struct info *i, struct str text, struct buf *out, struct err *e)
-{
-    const struct store_entry *entry = entry_of(i);
-    struct record r;
-
-    if (!i->moved) {
-        bool ok = buf_str(out, text);
-
-        return (!ok || text.n == 0 || text.p[text.n - 1] == '\n' || buf_char(out, '\n')) && ok;
-    }
-    if (!record_parse(i->place->arena, text, &r, e))
-        return false;
-    for (size_t k = 0; k < r.n; k++)
-        if (take_row(i, &r.row[k]))
-            (void)record_write(out, &r.row[k]); /* `full` tells at the end */
-    for (uint32_t k = 0; k < entry->files; k++) { /* of .data/purelib and platlib */
-        struct store_file f = store_file_get(entry, k);
-
-        if (f.place == STORE_SITE && !record_find(&r, f.path)) {
-            struct record_row row = { .path = f.path, .alg = STR("sha256"), .n_digest = HASH_SHA256, .size = f.size };
-
-            memcpy(row.digest, f.sha256, HASH_SHA256);
-            (void)record_write(out, &row);
-        }
-    }
-    return buf_printf(out, STR_FMT "/RECORD,,\n", STR_ARG(entry->dist_info));
-}
-
-static bool write_record(struct info *i, struct err *e)
+/* The store keeps RECORD ready for an installation that adds nothing; else the rows of what was added follow. */
+static bool put_record(struct info *i, struct err *e)
 {
     const struct store_entry *entry = entry_of(i);
     char tree[STORE_TREE_PATH];
     AUTO_FD fd = -1;
     AUTO_BUF b;
-    struct str text;
 
     store_tree_path(entry->hex, tree);
-    struct str from = arena_printf(i->place->arena, "%s/" STR_FMT "/RECORD", tree, STR_ARG(entry->dist_info));
+    struct str from = arena_printf(i->place->arena, "%s/" STORE_RECORD, tree);
+    struct str to = in_dist_info(i, STR("RECORD"));
+    struct place_item item = { from, to, i->package, NULL, i->mode, false };
 
-    if (!fd_open(i->place->spec->store->dir, from.p, O_RDONLY | O_NOFOLLOW, 0, &fd, e) || !fd_map(fd, from.p, &text, e))
+    buf_init(&b, 2 * (size_t)ROWS_LIMIT);
+    if (i->rows.n == 0)
+        return place_put(i->place, &item, e);
+    if (!fd_open(i->place->spec->store->dir, from.p, O_RDONLY | O_NOFOLLOW, 0, &fd, e) ||
+        !fd_read_all(fd, &b, from.p, e))
         return false;
-    buf_init(&b, 2 * ROWS_LIMIT);
-    bool ok = wheel_rows(i, text, &b, e) && buf_str(&b, buf_done(&i->rows));
-
-    if (text.n)
-        fd_unmap(&text);
-    if (!ok || b.full)
-        return e->kind != ERR_NONE ? false : err_set(e, ERR_PACKAGE, "RECORD becomes too large");
-    return place_write(i->place, in_dist_info(i, STR("RECORD")), i->package, buf_done(&b), 0666, e);
+    if (!buf_str(&b, buf_done(&i->rows)))
+        return err_set(e, ERR_PACKAGE, "RECORD becomes too large");
+    return place_write(i->place, to, i->package, buf_done(&b), 0666, e);
 }
 
 bool info_finish(struct info *i, struct err *e)
 {
     const struct link_package *p = &i->place->spec->packages[i->package];
 
-    i->moved = (entry_of(i)->flags & STORE_MOVED) != 0;
-    if (!link_files(i, e) || !write_own(i, "INSTALLER", STR(INSTALLER), e) ||
-        (p->requested && !write_own(i, "REQUESTED", STR(""), e)) ||
+    if (!link_files(i, e) || !put_installer(i, e) || (p->requested && !write_own(i, "REQUESTED", STR(""), e)) ||
         (p->direct_url.n && !write_own(i, "direct_url.json", p->direct_url, e)))
         return false;
-    return write_record(i, e);
+    return put_record(i, e);
 }

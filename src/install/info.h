@@ -16,9 +16,9 @@ struct store_file;
 struct info {
     struct place *place;
     uint32_t package;
-    enum link_mode mode;
-    struct buf rows;  /* of RECORD, beyond those that the wheel has */
-    bool moved;       /* files of .data/ lie elsewhere: the wheel's own rows are wrong for them */
+    enum link_mode mode; /* of single files */
+    bool by_folder;
+    struct buf rows; /* of RECORD, beyond those of the wheel */
 };
 
 void info_init(struct info *i, struct place *p, uint32_t package, enum link_mode mode);

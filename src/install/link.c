@@ -202,7 +202,7 @@ static bool put_script(struct linker *l, struct info *info, const struct store_f
     char tree[STORE_TREE_PATH];
     struct str map, rest;
     AUTO_FD fd = -1;
-    AUTO_BUF b;
+    AUTO_BUF b = { 0 };
 
     store_tree_path(l->spec->packages[info->package].entry->hex, tree);
     struct str from = below(l, tree, f->path);
@@ -267,8 +267,7 @@ static bool link_info(struct linker *l, uint32_t package, struct err *e)
 {
     struct info info;
 
-    info_init(&info, &l->place, package, l->mode_of[package] == LINK_TREE ? l->file_mode
-                                                                         : (enum link_mode)l->mode_of[package]);
+    info_init(&info, &l->place, package, (enum link_mode)l->mode_of[package]);
     bool ok = put_entry_points(l, &info, e) && put_aside(l, &info, e) && info_finish(&info, e);
 
     info_clear(&info);
@@ -281,6 +280,7 @@ static bool link_all(struct linker *l, struct link_result *out, struct err *e)
 
     if (!probe(l, out, e))
         return false;
+    l->place.file_mode = l->file_mode;
     choose_modes(l, out);
     count_tops(l);
     for (uint32_t i = 0; i < l->spec->n; i++) {
@@ -295,7 +295,6 @@ static bool link_all(struct linker *l, struct link_result *out, struct err *e)
         if (!link_info(l, i, e))
             return err_wrap(e, "link '" STR_FMT "'", STR_ARG(entry->name));
     }
-    l->place.file_mode = l->file_mode;
     return merge_files(&l->place, shared.p, shared.n, l->mode_of, e);
 }
 

@@ -195,3 +195,18 @@ bool place_write(struct place *p, struct str to, uint32_t package, struct str co
     return fd_open(p->spec->prefix, path, O_WRONLY | O_CREAT | O_EXCL, mode, &fd, e) &&
            fd_write_all(fd, content.p, content.n, path, e);
 }
+
+bool place_link_own(struct place *p, struct str from, struct str to, uint32_t package, struct err *e)
+{
+    char a[PATH_MAX], b[PATH_MAX];
+    size_t slash = str_rfind(to, '/');
+    bool again;
+
+    if (!cstr_of(from, a, e) || !cstr_of(to, b, e) || (slash < to.n && !place_dir(p, str_sub(to, 0, slash), e)))
+        return false;
+    if (linkat(p->spec->prefix, a, p->spec->prefix, b, 0) < 0)
+        return err_sys(e, "link %s", b);
+    claim(p, to, package, NULL, &again);
+    p->result->files++;
+    return true;
+}

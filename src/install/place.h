@@ -31,6 +31,7 @@ struct place {
     struct map dirs;   /* made already */
     struct map owners; /* path in the prefix -> index of owner */
     VEC(struct place_owner) owner;
+    struct str installer; /* path of the first INSTALLER written; n == 0: none yet */
     struct buf text;   /* scratch */
 };
 
@@ -53,4 +54,6 @@ MUST_USE bool place_put(struct place *p, const struct place_item *item, struct e
 /* A file of our own. */
 MUST_USE bool place_write(struct place *p, struct str to, uint32_t package, struct str content, unsigned mode,
                           struct err *e);
+/* A second name for a file of our own. */
+MUST_USE bool place_link_own(struct place *p, struct str from, struct str to, uint32_t package, struct err *e);
 void place_warn(struct place *p, struct str text);

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/map.h"
@@ -16,6 +17,7 @@
 #include "base/vec.h"
 #include "base/work.h"
 #include "install/wheel.h"
+#include "pep/record.h"
 
 #define SLICE_BYTES (1u << 20) /* of a job, unless one member is larger */
 #define SLICE_FILES 256
@@ -275,6 +277,12 @@ static bool finish(struct unpack *u, struct err *e)
                                                        STR_ARG(p->attr)),
                                           p->gui };
     }
+    AUTO_BUF record;
+
+    buf_init(&record, RECORD_MAX);
+    if (!wheel_record(w, &u->arena, &record))
+        return err_set(e, ERR_PACKAGE, "RECORD becomes too large");
+    d.record = buf_done(&record);
     return store_stage_commit(u->store, &u->stage, &d, e);
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/map.h"
 #include "base/vec.h"
@@ -13,6 +14,11 @@
 #include "pep/wheel_name.h"
 
 #define WHEEL_FILE_MAX (1u << 20)
+
+/* sha256 of WHEEL_INSTALLER, so that an installation without programs need not load libcrypto. */
+#define WHEEL_INSTALLER_SHA256 \
+    0x5d, 0x5c, 0xfc, 0x4c, 0xc4, 0xaf, 0x3d, 0x7f, 0x63, 0xeb, 0xff, 0xb4, 0x81, 0xc3, 0xd0, 0xa9, \
+    0xf7, 0x1f, 0x8e, 0xe7, 0x27, 0xc7, 0x1a, 0xca, 0x4e, 0x44, 0x05, 0x55, 0x06, 0x0f, 0xfc, 0x5f
 
 /* Known to write into their own folder when used. */
 static const char *const self_writers[] = { "chromedriver-autoinstaller", "chromedriver-binary-auto",
@@ -172,7 +178,8 @@ static bool read_all(struct str file, struct str bytes, struct arena *a, struct 
     struct str text;
 
     return zip_open(bytes, NULL, a, &w->zip, e) && read_identity(w, file, a, e) &&
-           need_info(w, "RECORD", RECORD_MAX, a, &text, e) && record_parse(a, text, &r, e) && match_rows(w, &r, a, e);
+           need_info(w, "RECORD", RECORD_MAX, a, &text, e) && record_parse(a, text, &r, e) &&
+           match_rows(w, &r, a, e);
 }
 
 bool wheel_read(struct str file, struct str bytes, struct arena *a, struct wheel *out, struct err *e)
@@ -280,4 +287,41 @@ bool wheel_check(const struct wheel *w, struct wheel_member *m, struct str conte
     m->fast = hash_fast(content.p, content.n);
     m->flags = flags_of(w, m, content);
     return compare(m, content, e) || (e->kind == ERR_PACKAGE ? err_exit(e, 5) : false);
+}
+
+/* Files that say what is true of an installation: those of a wheel, if it has them, are not taken. */
+bool wheel_is_own(struct str leaf)
+{
+    static const char *const own[] = { "RECORD", "INSTALLER", "REQUESTED", "direct_url.json" };
+
+    for (size_t i = 0; i < COUNT(own); i++)
+        if (str_eq(leaf, str_of(own[i])))
+            return true;
+    return false;
+}
+
+bool wheel_record(const struct wheel *w, struct arena *a, struct buf *out)
+{
+    static const unsigned char installer[HASH_SHA256] = { WHEEL_INSTALLER_SHA256 };
+    struct record_row row = { .alg = STR("sha256"), .n_digest = HASH_SHA256 };
+
+    for (size_t i = 0; i < w->n; i++) {
+        const struct wheel_member *m = &w->members[i];
+        struct str leaf = m->path;
+
+        if (m->place != STORE_SITE || (str_cut_prefix(&leaf, w->dist_info) && str_cut_prefix(&leaf, STR("/")) &&
+                                       wheel_is_own(leaf)))
+            continue;
+        row.path = m->path;
+        row.size = m->entry->size;
+        memcpy(row.digest, m->sha256, sizeof m->sha256);
+        (void)record_write(out, &row); /* `full` tells at the end */
+    }
+    row.path = arena_printf(a, STR_FMT "/INSTALLER", STR_ARG(w->dist_info));
+    row.size = sizeof WHEEL_INSTALLER - 1;
+    memcpy(row.digest, installer, sizeof installer);
+    (void)record_write(out, &row);
+    row = (struct record_row){ .path = arena_printf(a, STR_FMT "/RECORD", STR_ARG(w->dist_info)),
+                               .size = RECORD_NO_SIZE };
+    return record_write(out, &row);
 }

@@ -13,6 +13,7 @@
 #include "pep/entry_points.h"
 #include "store/store.h"
 
+struct buf;
 struct err;
 struct record_row;
 
@@ -40,3 +41,10 @@ struct wheel {
 MUST_USE bool wheel_read(struct str file, struct str bytes, struct arena *a, struct wheel *out, struct err *e);
 /* Compares the content of a member with its row and fills sha256, fast and flags. */
 MUST_USE bool wheel_check(const struct wheel *w, struct wheel_member *m, struct str content, struct err *e);
+/* RECORD as it must read once the members lie where they go: without rows for files that are made at installation,
+ * with one for INSTALLER. All members have been checked. False when out is full. */
+bool wheel_record(const struct wheel *w, struct arena *a, struct buf *out);
+/* RECORD, INSTALLER, REQUESTED, direct_url.json: made at installation. */
+MUST_USE bool wheel_is_own(struct str leaf);
+
+#define WHEEL_INSTALLER "blast\n" /* content of INSTALLER */

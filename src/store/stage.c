@@ -191,14 +191,20 @@ static bool build_record(const struct store_draft *d, const char *hex, struct bu
     return true;
 }
 
-static bool write_record(int dir, const struct store_draft *d, const char *hex, struct err *e)
+static bool write_file(int dir, const char *path, struct str text, struct err *e)
 {
-    AUTO_BUF b;
     AUTO_FD fd = -1;
 
+    return fd_open(dir, path, O_WRONLY | O_CREAT | O_EXCL, 0444, &fd, e) && fd_write_all(fd, text.p, text.n, path, e);
+}
+
+static bool write_records(int dir, const struct store_draft *d, const char *hex, struct err *e)
+{
+    AUTO_BUF b;
+
     buf_init(&b, META_LIMIT);
-    return build_record(d, hex, &b, e) && fd_open(dir, META_PATH, O_WRONLY | O_CREAT | O_EXCL, 0444, &fd, e) &&
-           fd_write_all(fd, b.p, b.n, META_PATH, e);
+    return build_record(d, hex, &b, e) && write_file(dir, META_PATH, buf_done(&b), e) &&
+           write_file(dir, STORE_RECORD, d->record, e);
 }
 
 /* Folders of the tree lose their write bits, so that a tool which follows a link out of an environment is refused.
@@ -276,7 +282,7 @@ bool store_stage_commit(const struct store *s, struct store_stage *stage, struct
         if (str_eq(draft->files[i - 1].path, draft->files[i].path))
             ok = err_set(e, ERR_PACKAGE, "two files of '" STR_FMT "' become '" STR_FMT "'", STR_ARG(draft->name),
                          STR_ARG(draft->files[i].path));
-    ok = ok && write_record(stage->dir, draft, stage->hex, e) && protect_folders(stage->dir, draft, e) &&
+    ok = ok && write_records(stage->dir, draft, stage->hex, e) && protect_folders(stage->dir, draft, e) &&
          publish(s, stage, e);
     if (!ok)
         store_stage_drop(s, stage);

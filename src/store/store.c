@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "store/meta.h"
 
-#define SAMPLE_SIZES 8
+#define SAMPLE_SIZES 3
 #define SAMPLE_BYTES (64u << 10) /* the largest file whose content is sampled */
 #define WALK_DEPTH 100
 
@@ -306,7 +306,7 @@ static bool check_nothing_else(int dir, const struct store_entry *entry, struct 
 
         if (n < 0 || (size_t)n >= sizeof below)
             return damaged(entry, path, "holds a name that is too long", e);
-        if (strcmp(d->d_name, "__pycache__") == 0 || str_eq(name, STR(META_PATH)))
+        if (strcmp(d->d_name, "__pycache__") == 0 || str_eq(name, STR(META_PATH)) || str_eq(name, STR(STORE_RECORD)))
             continue;
         if (d->d_type == DT_DIR) {
             AUTO_FD sub = -1;

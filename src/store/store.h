@@ -2,7 +2,8 @@
  *
  *     <store>/trees-v1/<aa>/<sha256>/            the wheel as it lies in site-packages: the root and
  *                                                .data/{purelib,platlib} merged
- *     <store>/trees-v1/<aa>/<sha256>/.blast/     what does not go there: scripts/, headers/, data/ and `meta`
+ *     <store>/trees-v1/<aa>/<sha256>/.blast/     what does not go there: scripts/, headers/, data/, and two files of
+ *                                                ours, `meta` and `record`
  *     <store>/tmp/                               trees being made; renamed when they are whole
  *
  * An entry is published by one rename and never changed after; only __pycache__ directories are added (see
@@ -22,6 +23,7 @@ struct err;
 struct arena;
 
 #define STORE_RESERVED ".blast" /* no wheel may own this top-level name */
+#define STORE_RECORD ".blast/record" /* RECORD as an installation by link needs it, but for its programs */
 
 struct store {
     int dir;     /* of the store */
@@ -99,7 +101,7 @@ MUST_USE uint32_t store_file_from(const struct store_entry *entry, struct str pa
 #define STORE_TREE_PATH (9 + 3 + HASH_HEX256 + 1)
 void store_tree_path(const char *hex, char out[STORE_TREE_PATH]);
 
-/* Cheap check before reuse: sizes of up to 8 files and the content of one small one, other files each time. False
+/* Cheap check before reuse: sizes of up to 3 files and the content of one small one, other files each time. False
  * with ERR_CACHE, naming the file, when the tree is not what was stored. */
 MUST_USE bool store_sample(const struct store *s, const struct store_entry *entry, struct err *e);
 /* Every file: present, size, digest, and nothing besides but __pycache__. ERR_CACHE names the first wrong one. */
@@ -130,6 +132,7 @@ struct store_draft {
     size_t n_files;
     const struct store_point *points;
     size_t n_points;
+    struct str record; /* content of STORE_RECORD */
 };
 
 MUST_USE bool store_stage_open(const struct store *s, const char *hex, struct store_stage *out, struct err *e);
