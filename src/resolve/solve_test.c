@@ -9,14 +9,17 @@
 /* Random universes small enough to try every assignment: the solver must find a solution exactly when there is one,
  * the solution must be valid and hold nothing that is not needed, and waiting must not change it. */
 
-#define PACKAGES 7 /* the root included */
-#define VERSIONS 4
+#define PACKAGES 14 /* the root included */
+#define VERSIONS 20
 #define DEPS 4
+#define FEW_PACKAGES 7 /* as many as can be tried out */
+#define FEW_VERSIONS 4
 
 struct universe {
     struct arena a;
-    uint32_t packages;
+    uint32_t packages, most_versions;
     uint32_t versions[PACKAGES];
+    uint32_t plan[PACKAGES]; /* a solution made on purpose; RANK_NONE everywhere when there is none */
     uint32_t proxy_of[PACKAGES];
     uint32_t constraint[PACKAGES]; /* mask of what is allowed */
     struct solve_dep limit[PACKAGES];
@@ -35,6 +38,8 @@ static uint32_t random_next(uint64_t *state)
     *state = *state * 6364136223846793005u + 1442695040888963407u;
     return (uint32_t)(*state >> 33);
 }
+
+static struct universe big; /* too large for the stack */
 
 static struct set set_from(struct arena *a, uint32_t mask)
 {
@@ -116,11 +121,18 @@ static struct solve *solver_for(struct universe *u)
     return solve_new(&source);
 }
 
-/* A mask that leaves out a few versions; now and then all of them. */
-static uint32_t random_mask(uint64_t *seed, uint32_t versions)
+static bool is_planned(const struct universe *u, uint32_t pkg, uint32_t rank)
 {
-    uint32_t all = (1u << versions) - 1;
+    return u->plan[pkg] == rank;
+}
 
+/* Versions of the package, few or many, now and then none; those of the plan among them when `planned`. */
+static uint32_t random_mask(const struct universe *u, uint32_t pkg, bool planned, uint64_t *seed)
+{
+    uint32_t versions = u->versions[pkg], all = (1u << versions) - 1;
+
+    if (planned)
+        return (random_next(seed) & all) | 1u << u->plan[pkg];
     switch (random_next(seed) % 8) {
     case 0:
         return random_next(seed) & random_next(seed) & all;
@@ -141,8 +153,11 @@ static void make_proxies(struct universe *u, uint64_t *seed)
             continue;
         u->proxy_of[p] = 1 + random_next(seed) % 2;
         u->versions[p] = u->versions[u->proxy_of[p]];
-        for (uint32_t r = 0; r < VERSIONS; r++) /* an extra is as usable as its base */
+        u->plan[p] = u->plan[u->proxy_of[p]];
+        for (uint32_t r = 0; r < VERSIONS; r++) { /* an extra is as usable as its base */
             u->hidden[p][r] = u->hidden[u->proxy_of[p]][r];
+            u->unusable[p][r] = u->unusable[u->proxy_of[p]][r];
+        }
     }
 }
 
@@ -153,7 +168,7 @@ static void make_deps(struct universe *u, uint32_t pkg, uint32_t rank, uint64_t 
     u->deps[pkg][rank] = n;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t on = 1 + random_next(seed) % (u->packages - 1);
-        uint32_t mask = random_mask(seed, u->versions[on]);
+        uint32_t mask = random_mask(u, on, is_planned(u, pkg, rank), seed);
 
         u->mask[pkg][rank][i] = mask;
         u->dep[pkg][rank][i] = (struct solve_dep){
@@ -164,25 +179,38 @@ static void make_deps(struct universe *u, uint32_t pkg, uint32_t rank, uint64_t 
     }
 }
 
-static void make_universe(struct universe *u, uint64_t seed)
+static void make_versions(struct universe *u, bool planned, uint64_t *seed)
 {
-    *u = (struct universe){ .packages = 3 + random_next(&seed) % (PACKAGES - 2), .seed = seed, .patience = 8 };
+    for (uint32_t p = 1; p < u->packages; p++) {
+        u->versions[p] = random_next(seed) % 12 == 0 && !planned ? 0 : 1 + random_next(seed) % u->most_versions;
+        if (planned)
+            u->plan[p] = random_next(seed) % u->versions[p];
+        for (uint32_t r = 0; r < u->versions[p]; r++) {
+            u->unusable[p][r] = random_next(seed) % 10 == 0 && !is_planned(u, p, r);
+            u->hidden[p][r] = random_next(seed) % 12 == 0 && !is_planned(u, p, r);
+        }
+    }
+}
+
+static void make_universe(struct universe *u, uint64_t seed, bool planned)
+{
+    memset(u, 0, sizeof *u);
+    u->packages = planned ? PACKAGES : 3 + random_next(&seed) % (FEW_PACKAGES - 2);
+    u->most_versions = planned ? VERSIONS : FEW_VERSIONS;
+    u->seed = seed;
+    u->patience = 8;
     u->versions[0] = 1;
     u->lowest = random_next(&seed) % 2;
     for (uint32_t p = 0; p < u->packages; p++) {
         u->proxy_of[p] = PKG_NONE;
         u->constraint[p] = UINT32_MAX;
-        if (p > 0)
-            u->versions[p] = random_next(&seed) % 12 == 0 ? 0 : 1 + random_next(&seed) % VERSIONS;
-        for (uint32_t r = 0; p > 0 && r < u->versions[p]; r++) {
-            u->unusable[p][r] = random_next(&seed) % 10 == 0;
-            u->hidden[p][r] = random_next(&seed) % 12 == 0;
-        }
+        u->plan[p] = p == 0 && planned ? 0 : RANK_NONE;
     }
+    make_versions(u, planned, &seed);
     make_proxies(u, &seed);
     for (uint32_t p = 1; p < u->packages; p++) {
         if (random_next(&seed) % 5 == 0) {
-            u->constraint[p] = random_mask(&seed, u->versions[p]);
+            u->constraint[p] = random_mask(u, p, planned, &seed);
             u->limit[p] = (struct solve_dep){ .allowed = set_from(&u->a, u->constraint[p]), .text = STR("limit") };
         }
     }
@@ -279,26 +307,56 @@ static void agrees_with_trying_everything(void **state)
 
     (void)state;
     for (uint64_t seed = 1; seed <= rounds; seed++) {
-        struct universe u;
         uint32_t at[PACKAGES], again[PACKAGES], waited;
 
-        make_universe(&u, seed);
+        make_universe(&big, seed, false);
 
-        enum solve_state end = run(&u, at, &waited);
+        enum solve_state end = run(&big, at, &waited);
 
         CHECK(waited == 0);
-        CHECK((end == SOLVE_DONE) == has_solution(&u));
+        CHECK((end == SOLVE_DONE) == has_solution(&big));
         if (end == SOLVE_DONE) {
-            CHECK(is_valid(&u, at));
-            CHECK(count_idle(&u, at) == 0);
+            CHECK(is_valid(&big, at));
+            CHECK(count_idle(&big, at) == 0);
             solved++;
         }
-        u.patience = 1 + (uint32_t)seed % 6;
-        CHECK(run(&u, again, &waited) == end);
-        CHECK(memcmp(at, again, u.packages * sizeof *at) == 0 || end == SOLVE_FAILED);
-        arena_clear(&u.a);
+        big.patience = 1 + (uint32_t)seed % 6;
+        CHECK(run(&big, again, &waited) == end);
+        CHECK(memcmp(at, again, big.packages * sizeof *at) == 0 || end == SOLVE_FAILED);
+        arena_clear(&big.a);
     }
     assert_true(solved > rounds / 10 && solved < rounds - rounds / 10); /* both outcomes are really tested */
+}
+
+/* Larger ones that have a solution by construction: going back, forgetting and re-ordering all happen. */
+static void finds_the_solution_that_was_hidden(void **state)
+{
+    uint32_t backtracks = 0, reorders = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 3000; seed++) {
+        uint32_t at[PACKAGES], again[PACKAGES], waited;
+
+        make_universe(&big, seed, true);
+
+        struct solve *s = solver_for(&big);
+
+        CHECK(is_valid(&big, big.plan));
+        CHECK(solve_step(s) == SOLVE_DONE);
+        for (uint32_t p = 0; p < big.packages; p++)
+            at[p] = solve_decision(s, p);
+        backtracks += solve_stats(s).backtracks;
+        reorders += solve_stats(s).reorders;
+        solve_free(s);
+        CHECK(is_valid(&big, at));
+        CHECK(count_idle(&big, at) == 0);
+        big.patience = 4;
+        CHECK(run(&big, again, &waited) == SOLVE_DONE);
+        CHECK(memcmp(at, again, big.packages * sizeof *at) == 0);
+        arena_clear(&big.a);
+    }
+    print_message("%u backtracks, %u reorders\n", backtracks, reorders);
+    assert_true(backtracks > 1000 && reorders > 100);
 }
 
 /* Relaxing nothing but requirements that are said not to matter never helps. */
@@ -306,26 +364,25 @@ static void names_the_requirements_that_take_part(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 3000; seed++) {
-        struct universe u;
         uint32_t index[DEPS], n;
 
-        make_universe(&u, seed * 7919);
+        make_universe(&big, seed * 7919, false);
 
-        struct solve *s = solver_for(&u);
+        struct solve *s = solver_for(&big);
 
         if (solve_step(s) == SOLVE_FAILED) {
             n = solve_culprits(s, index, DEPS);
-            CHECK(n >= 1 && n <= u.deps[0][0]);
+            CHECK(n >= 1 && n <= big.deps[0][0]);
             for (uint32_t i = 0; i < n; i++) {
                 CHECK(i == 0 || index[i - 1] < index[i]);
-                u.dep[0][0][i] = u.dep[0][0][index[i]];
-                u.mask[0][0][i] = u.mask[0][0][index[i]];
+                big.dep[0][0][i] = big.dep[0][0][index[i]];
+                big.mask[0][0][i] = big.mask[0][0][index[i]];
             }
-            u.deps[0][0] = n;
-            CHECK(!has_solution(&u));
+            big.deps[0][0] = n;
+            CHECK(!has_solution(&big));
         }
         solve_free(s);
-        arena_clear(&u.a);
+        arena_clear(&big.a);
     }
 }
 
@@ -333,6 +390,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_trying_everything),
+        cmocka_unit_test(finds_the_solution_that_was_hidden),
         cmocka_unit_test(names_the_requirements_that_take_part),
     };
 

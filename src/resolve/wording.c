@@ -64,6 +64,17 @@ static struct set close_gaps(const struct wording *w, const struct set *s, struc
     return set_of(a, q, n);
 }
 
+/* The version that "<" names for a range ending before rank hi: "<2.0" leaves the pre-releases of 2.0 out by itself
+ * (PEP 440, exclusive ordered comparison), so those that follow the range are passed over. */
+static uint32_t end_of(const struct wording *w, uint32_t hi)
+{
+    uint32_t r = hi;
+
+    while (r < w->versions && wording_is_pre(version(w, r)))
+        r++;
+    return r < w->versions ? r : hi;
+}
+
 static void add_span(const struct wording *w, struct interval span, struct buf *b)
 {
     struct str lo = version(w, span.lo), last = version(w, span.hi - 1);
@@ -75,9 +86,8 @@ static void add_span(const struct wording *w, struct interval span, struct buf *
     if (span.lo > 0)
         (void)buf_printf(b, ">=" STR_FMT "%s", STR_ARG(lo), span.hi < w->versions ? "," : "");
     if (span.hi < w->versions) {
-        struct str next = version(w, span.hi);
+        struct str next = version(w, end_of(w, span.hi));
 
-        /* "<2.0" leaves 2.0rc1 out (PEP 440, exclusive ordered comparison): then name the last one inside. */
         if (wording_is_pre(last) && !wording_is_pre(next))
             (void)buf_printf(b, "<=" STR_FMT, STR_ARG(last));
         else
@@ -115,28 +125,23 @@ struct str wording_range(const struct wording *w, const struct set *s, struct ar
 struct str wording_list(const struct wording *w, const struct set *s, struct arena *a)
 {
     AUTO_BUF b = { 0 };
-    struct set closed = close_gaps(w, s, a);
     uint32_t count = set_count(s);
     const struct interval *p = set_spans(s);
 
     buf_init(&b, TEXT_MAX);
-    if (count > WORDING_SPANS && s->n > WORDING_SPANS && closed.n <= WORDING_SPANS)
-        p = set_spans(&closed);
-    else
-        closed = *s;
-    if (closed.n > WORDING_SPANS) {
+    if (s->n > WORDING_SPANS) {
         struct str first = version(w, set_min(s)), last = version(w, set_max(s));
 
         (void)buf_printf(&b, STR_FMT " to " STR_FMT, STR_ARG(first), STR_ARG(last));
     }
-    for (uint32_t i = 0; i < closed.n && closed.n <= WORDING_SPANS; i++) {
-        struct str first = version(w, MAX(p[i].lo, set_min(s))), last = version(w, MIN(p[i].hi - 1, set_max(s)));
+    for (uint32_t i = 0; i < s->n && s->n <= WORDING_SPANS; i++) {
+        struct str first = version(w, p[i].lo), last = version(w, p[i].hi - 1);
         uint32_t n = p[i].hi - p[i].lo;
 
-        (void)buf_str(&b, i == 0 ? STR("") : i + 1 == closed.n ? STR(" and ") : STR(", "));
+        (void)buf_str(&b, i == 0 ? STR("") : i + 1 == s->n ? STR(" and ") : STR(", "));
         (void)buf_str(&b, first);
         if (n > 1)
-            (void)buf_printf(&b, "%s" STR_FMT, n == 2 && closed.n == 1 ? " and " : " to ", STR_ARG(last));
+            (void)buf_printf(&b, "%s" STR_FMT, n == 2 && s->n == 1 ? " and " : " to ", STR_ARG(last));
     }
     if (count > WORDING_SPANS)
         (void)buf_printf(&b, " (%u versions)", count);
