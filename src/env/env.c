@@ -148,7 +148,8 @@ static bool read_config(struct env *env, bool *ours, struct err *e)
         return err_hint(e, "make one with 'blast venv'");
     }
     layout_config_parse(text, &c);
-    env->python = (struct env_python){ .executable = c.executable, .version = c.version,
+    env->python = (struct env_python){ .executable = arena_str(&env->arena, c.executable), /* probed: a C string */
+                                       .version = c.version,
                                        .implementation = c.implementation };
     if (env->python.implementation.n)
         env->python.implementation = str_eq_nocase(c.implementation, STR("pypy")) ? STR("pypy") : STR("cpython");

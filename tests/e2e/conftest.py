@@ -18,6 +18,7 @@ from index_server import IndexServer  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT = 120  # seconds a command may take before the test fails; nothing here takes more than a few
+PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
 KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH")
 
 
@@ -55,7 +56,7 @@ class Blast:
         self.program, self.home, self.cwd = program, home, cwd
         self.env = {k: os.environ[k] for k in KEPT if k in os.environ}
         self.env.update(HOME=str(home), BLAST_HOME=str(home / "blast"), BLAST_NO_DAEMON="1", TERM="dumb",
-                        NO_COLOR="1", PYTHONDONTWRITEBYTECODE="1", PIP_CONFIG_FILE="/dev/null")
+                        NO_COLOR="1", PYTHONDONTWRITEBYTECODE="1", PIP_CONFIG_FILE="/dev/null", PYENV_ROOT=str(PYENV))
 
     def __call__(self, *args, cwd=None, code=0, env=None, stdin=None, timeout=TIMEOUT):
         words = [str(self.program), *map(str, args)]
@@ -129,6 +130,12 @@ def program():
     return found
 
 
+@pytest.fixture(scope="session")
+def commands():
+    """The names in the table of commands."""
+    return re.findall(r"^COMMAND\((\w+)", (ROOT / "src/cli/commands.def").read_text(), re.M)
+
+
 @pytest.fixture
 def blast(program, tmp_path):
     """The runner with an empty home. Commands start in an empty directory."""
@@ -166,7 +173,7 @@ def interpreters():
     """Version words ("3.11") to paths of the real interpreters here, the newest of each."""
     found = {}
     places = [Path("/usr/bin"), Path("/usr/local/bin")]
-    places += sorted(Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv").glob("versions/*/bin"))
+    places += sorted(PYENV.glob("versions/*/bin"))
     for place in places:
         for path in place.glob("python3.*"):
             if re.fullmatch(r"python3\.\d+", path.name) and os.access(path, os.X_OK):

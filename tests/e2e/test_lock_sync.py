@@ -38,7 +38,7 @@ def test_lock_keeps_versions_and_upgrade_moves_them(locked, index):
     index.add(make_wheel("dep", "2.0"))
     locked("lock")
     assert 'version = "1.0"' in locked.read("pylock.toml") and "2.0" not in locked.read("pylock.toml")
-    locked("lock", "--upgrade")
+    locked("lock", "--upgrade", "--refresh")
     assert 'version = "2.0"' in locked.read("pylock.toml")
 
 
@@ -113,6 +113,7 @@ def test_lock_can_write_the_requirements_form(locked):
 def test_require_hashes_refuses_a_requirement_without_one(blast, index):
     index.add(make_wheel("demo", "1.0"))
     (blast.cwd / "requirements.txt").write_text("demo==1.0\n")
+    blast("venv", "e")
     r = blast("sync", "--require-hashes", "-r", "requirements.txt", "--env", "e", code=None)
     assert r.code != 0 and "demo" in r.stderr and "hash" in r.stderr, r
 
