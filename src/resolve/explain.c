@@ -1,11 +1,6 @@
-/* From the proof to sentences.
- *
- * 1. Take the leaves of the proof, leaving out what only ties an extra to its base.
- * 2. Unite those of one kind about the same packages: versions that depend on the same thing, or cannot be used for
- *    the same reason, become one range.
- * 3. Say where nothing fits at all: a requirement that no known version satisfies, a package without versions, two
- *    requirements of the user that exclude each other.
- * 4. Order by distance from the user's requirements, so that every sentence follows from ones already read.
+/* From the proof to sentences: its facts, united and in reading order (facts.h), and besides them where nothing fits at
+ * all: a requirement that no known version satisfies, a package without versions, two requirements of the user that
+ * exclude each other.
  *
  * Nothing here is recursive: proofs of long backtracking runs are deep.
  */
@@ -13,7 +8,7 @@
 
 #include <stdlib.h>
 #include "base/buf.h"
-#include "base/hash.h"
+#include "resolve/facts.h"
 #include "resolve/priv.h"
 #include "resolve/wording.h"
 
@@ -21,23 +16,10 @@
 #define LINE_MAX 110         /* columns before the user's requirements go on in a new line */
 #define REQUIREMENT_LINES 3
 
-/* Facts of one kind about the same packages. */
-struct group {
-    enum explain_cause cause;
-    uint32_t pkg, on;    /* on: PKG_NONE unless something is required */
-    struct set of;       /* versions of pkg */
-    struct set target;   /* versions of on */
-    struct str text;     /* as written first; n == 0 when it varies */
-    bool varies;         /* versions in `of` want different sets of `on` */
-    struct str reason, origin;
-    uint32_t depth, seq; /* for ordering */
-};
-
 struct report {
     const struct solve *s;
     struct arena *a;
-    VEC(struct group) group;
-    struct map by_key;
+    struct facts facts;
     VEC(struct explain_fact) fact;
     struct set *unusable; /* by package: versions known to be unusable */
 };
@@ -110,127 +92,9 @@ static struct str subject(const struct report *r, uint32_t pkg, const struct set
     return text.n ? arena_printf(r->a, STR_FMT " " STR_FMT, STR_ARG(name), STR_ARG(text)) : name;
 }
 
-/* ---- gathering ---- */
-
-/* The same words twice: a requirement on two extras of a package is one line of the user's. */
-static bool is_repeated(const struct report *r, const struct group *g)
-{
-    for (size_t i = 0; i < r->group.n; i++) {
-        const struct group *old = &r->group.p[i];
-
-        if (old->cause == g->cause && str_eq(old->text, g->text) && str_eq(old->origin, g->origin))
-            return true;
-    }
-    return false;
-}
-
-static void unite(struct report *r, const struct group *g)
-{
-    uint64_t parts[3] = { (uint64_t)g->cause << 32 | g->pkg, g->on, 0 };
-    bool apart = g->cause == EXPLAIN_REQUIREMENT || g->cause == EXPLAIN_CONSTRAINT; /* each has its own origin */
-    uint32_t next = (uint32_t)r->group.n;
-
-    if (g->cause == EXPLAIN_UNUSABLE || g->cause == EXPLAIN_NONE)
-        parts[2] = hash_fast(g->reason.p, g->reason.n);
-    else if (g->target.n == 0)
-        parts[2] = hash_fast(g->text.p, g->text.n); /* each spelling of what nothing fits */
-    if (apart && is_repeated(r, g))
-        return;
-
-    uint32_t at = apart ? next : map_get_or_add_u64(&r->by_key, hash_fast(parts, sizeof parts), next, NULL);
-
-    if (at == next) {
-        VEC_PUSH_IN(r->a, &r->group, *g);
-        return;
-    }
-
-    struct group *old = &r->group.p[at];
-
-    if (!set_equal(&old->target, &g->target)) {
-        old->varies = true;
-        old->text = STR("");
-    }
-    old->of = set_unite(r->a, &old->of, &g->of);
-    old->target = set_unite(r->a, &old->target, &g->target);
-}
-
-static void gather_leaf(struct report *r, const struct incompat *ic)
-{
-    struct group g = { .pkg = ic->n ? ic->term[0].pkg : PKG_ROOT, .on = PKG_NONE, .reason = ic->reason };
-
-    g.of = ic->n ? ic->term[0].set : set_none();
-    if (ic->dep) {
-        g.target = ic->dep->allowed;
-        g.text = ic->dep->text;
-        g.origin = ic->dep->origin;
-    }
-    switch (ic->cause) {
-    case CAUSE_DEPENDENCY:
-        g.cause = g.pkg == PKG_ROOT ? EXPLAIN_REQUIREMENT : EXPLAIN_DEPENDENCY;
-        g.on = ic->dep->pkg;
-        break;
-    case CAUSE_CONSTRAINT:
-        g.cause = EXPLAIN_CONSTRAINT;
-        break;
-    case CAUSE_UNUSABLE:
-        g.cause = EXPLAIN_UNUSABLE;
-        break;
-    case CAUSE_NONE:
-        g.cause = EXPLAIN_NONE;
-        break;
-    case CAUSE_ROOT:
-    case CAUSE_PROXY:
-    case CAUSE_DERIVED:
-        return;
-    }
-    g.seq = (uint32_t)r->group.n;
-    unite(r, &g);
-}
-
-/* How many requirements lie between the root and the package: names, so an extra is as near as its base. */
-static void measure(struct report *r)
-{
-    uint32_t *depth = ARENA_ARRAY(r->a, uint32_t, r->s->pkg.n);
-    bool changed = true;
-
-    for (size_t i = 0; i < r->s->pkg.n; i++)
-        depth[i] = i == PKG_ROOT ? 0 : UINT32_MAX - 1;
-    while (changed) {
-        changed = false;
-        for (size_t i = 0; i < r->group.n; i++) {
-            const struct group *g = &r->group.p[i];
-            uint32_t from = depth[choose_base(&r->s->choose, g->pkg)];
-
-            if (g->on == PKG_NONE || depth[choose_base(&r->s->choose, g->on)] <= from + 1)
-                continue;
-            depth[choose_base(&r->s->choose, g->on)] = from + 1;
-            changed = true;
-        }
-    }
-    for (size_t i = 0; i < r->group.n; i++)
-        r->group.p[i].depth = depth[choose_base(&r->s->choose, r->group.p[i].pkg)];
-}
-
-static int reading_order(const void *x, const void *y)
-{
-    const struct group *a = x, *b = y;
-    bool limit_a = a->cause == EXPLAIN_CONSTRAINT, limit_b = b->cause == EXPLAIN_CONSTRAINT;
-    uint32_t depth_a = limit_a ? 0 : a->depth, depth_b = limit_b ? 0 : b->depth;
-
-    if (depth_a != depth_b)
-        return depth_a < depth_b ? -1 : 1;
-    if (depth_a == 0 && limit_a != limit_b)
-        return limit_a ? 1 : -1;
-    if (a->pkg != b->pkg && depth_a != 0)
-        return a->pkg < b->pkg ? -1 : 1;
-    if ((a->cause == EXPLAIN_DEPENDENCY) != (b->cause == EXPLAIN_DEPENDENCY))
-        return a->cause == EXPLAIN_DEPENDENCY ? 1 : -1;
-    return a->seq < b->seq ? -1 : a->seq > b->seq;
-}
-
 /* ---- sentences ---- */
 
-static struct str requirement_text(const struct report *r, const struct group *g)
+static struct str requirement_text(const struct report *r, const struct facts_group *g)
 {
     return g->text.n ? g->text : name_and_range(r, g->on, &g->target);
 }
@@ -240,7 +104,7 @@ static struct str with_origin(const struct report *r, struct str text, struct st
     return origin.n ? arena_printf(r->a, STR_FMT " (" STR_FMT ")", STR_ARG(text), STR_ARG(origin)) : text;
 }
 
-static void add_fact(struct report *r, const struct group *g, struct explain_fact fact)
+static void add_fact(struct report *r, const struct facts_group *g, struct explain_fact fact)
 {
     struct set all = set_span(0, package(r, g->pkg)->versions);
 
@@ -253,11 +117,11 @@ static void add_fact(struct report *r, const struct group *g, struct explain_fac
 }
 
 /* The package required has no version that fits, whatever else is chosen. */
-static void say_nothing_fits(struct report *r, const struct group *g)
+static void say_nothing_fits(struct report *r, const struct facts_group *g)
 {
     uint32_t base = choose_base(&r->s->choose, g->on);
     const struct solve_package *on = package(r, base);
-    struct group none = { .cause = EXPLAIN_NONE, .pkg = base };
+    struct facts_group none = { .cause = EXPLAIN_NONE, .pkg = base };
     struct str text, detail;
 
     if (on->versions == 0) {
@@ -274,7 +138,7 @@ static void say_nothing_fits(struct report *r, const struct group *g)
     add_fact(r, &none, (struct explain_fact){ .detail = detail, .text = text });
 }
 
-static void say_requirement(struct report *r, const struct group *g)
+static void say_requirement(struct report *r, const struct facts_group *g)
 {
     struct str on = requirement_text(r, g), name = package(r, g->pkg)->name;
     struct str what = with_origin(r, on, g->origin);
@@ -285,7 +149,7 @@ static void say_requirement(struct report *r, const struct group *g)
     });
 }
 
-static void say_dependency(struct report *r, const struct group *g)
+static void say_dependency(struct report *r, const struct facts_group *g)
 {
     struct str who = subject(r, g->pkg, &g->of), on = requirement_text(r, g), text;
 
@@ -301,7 +165,7 @@ static void say_dependency(struct report *r, const struct group *g)
         say_nothing_fits(r, g);
 }
 
-static void say_constraint(struct report *r, const struct group *g)
+static void say_constraint(struct report *r, const struct facts_group *g)
 {
     struct str on = g->text.n ? g->text : name_and_range(r, g->pkg, &g->target);
     struct str what = with_origin(r, on, g->origin);
@@ -312,7 +176,7 @@ static void say_constraint(struct report *r, const struct group *g)
     });
 }
 
-static void say_unusable(struct report *r, const struct group *g)
+static void say_unusable(struct report *r, const struct facts_group *g)
 {
     uint32_t n = set_count(&g->of);
     struct str name = package(r, g->pkg)->name, which = versions(r, g->pkg, &g->of);
@@ -329,7 +193,7 @@ static void say_unusable(struct report *r, const struct group *g)
     });
 }
 
-static void say_none(struct report *r, const struct group *g)
+static void say_none(struct report *r, const struct facts_group *g)
 {
     struct str what = name_and_range(r, g->pkg, &g->of);
 
@@ -340,7 +204,7 @@ static void say_none(struct report *r, const struct group *g)
     });
 }
 
-static void say(struct report *r, const struct group *g)
+static void say(struct report *r, const struct facts_group *g)
 {
     switch (g->cause) {
     case EXPLAIN_REQUIREMENT:
@@ -366,8 +230,8 @@ static void say_contradiction(struct report *r)
 {
     uint32_t base = PKG_NONE, n = 0;
 
-    for (size_t i = 0; i < r->group.n; i++) {
-        const struct group *g = &r->group.p[i];
+    for (size_t i = 0; i < r->facts.group.n; i++) {
+        const struct facts_group *g = &r->facts.group.p[i];
         uint32_t about = g->cause == EXPLAIN_CONSTRAINT ? g->pkg : g->on;
 
         if ((g->cause != EXPLAIN_REQUIREMENT && g->cause != EXPLAIN_CONSTRAINT) || g->target.n == 0)
@@ -382,7 +246,7 @@ static void say_contradiction(struct report *r)
         return;
 
     struct str name = package(r, base)->name;
-    struct group none = { .cause = EXPLAIN_NONE, .pkg = base, .of = set_span(0, package(r, base)->versions) };
+    struct facts_group none = { .cause = EXPLAIN_NONE, .pkg = base, .of = set_span(0, package(r, base)->versions) };
 
     add_fact(r, &none, (struct explain_fact){
         .text = arena_printf(r->a, "no version of " STR_FMT " satisfies %s", STR_ARG(name), n == 2 ? "both" : "all"),
@@ -391,23 +255,21 @@ static void say_contradiction(struct report *r)
 
 struct explain explain_new(const struct solve *s, struct arena *a)
 {
-    struct report r = { .s = s, .a = a };
+    struct report r = { .s = s, .a = a, .facts = { .a = a } };
     size_t n;
     const uint32_t *id = solve_proof(s, a, &n);
 
     find_unusable(&r);
     for (size_t i = 0; i < n; i++)
-        gather_leaf(&r, incompat_get(&s->store, id[i]));
-    map_clear(&r.by_key);
-    measure(&r);
-    if (r.group.n > 0)
-        qsort(r.group.p, r.group.n, sizeof r.group.p[0], reading_order);
-    for (size_t i = 0; i < r.group.n; i++)
-        say(&r, &r.group.p[i]);
-    for (size_t i = 0; i < r.group.n; i++)
-        if (r.group.p[i].cause == EXPLAIN_REQUIREMENT && r.group.p[i].target.n == 0)
-            say_nothing_fits(&r, &r.group.p[i]);
+        facts_add(&r.facts, incompat_get(&s->store, id[i]));
+    facts_sort(&r.facts, s);
+    for (size_t i = 0; i < r.facts.group.n; i++)
+        say(&r, &r.facts.group.p[i]);
+    for (size_t i = 0; i < r.facts.group.n; i++)
+        if (r.facts.group.p[i].cause == EXPLAIN_REQUIREMENT && r.facts.group.p[i].target.n == 0)
+            say_nothing_fits(&r, &r.facts.group.p[i]);
     say_contradiction(&r);
+    facts_clear(&r.facts);
     return (struct explain){ STR("no versions satisfy all requirements"), r.fact.p, r.fact.n };
 }
 
@@ -519,12 +381,11 @@ static void say_derived(const struct report *r, const struct incompat *ic, struc
 
 static void say_leaf(struct report *r, const struct incompat *ic, struct buf *b)
 {
-    r->group.n = 0;
+    facts_clear(&r->facts);
     r->fact.n = 0;
-    map_clear(&r->by_key);
-    gather_leaf(r, ic);
-    if (r->group.n > 0) {
-        say(r, &r->group.p[0]);
+    facts_add(&r->facts, ic);
+    if (r->facts.group.n > 0) {
+        say(r, &r->facts.group.p[0]);
         (void)buf_str(b, r->fact.p[0].text);
         return;
     }
@@ -559,7 +420,7 @@ static size_t number_of(const uint32_t *id, size_t n, uint32_t want)
 
 struct str explain_full(const struct solve *s, struct arena *a)
 {
-    struct report r = { .s = s, .a = a };
+    struct report r = { .s = s, .a = a, .facts = { .a = a } };
     AUTO_BUF b = { 0 };
     size_t n;
     const uint32_t *id = solve_proof(s, a, &n);
@@ -577,6 +438,6 @@ struct str explain_full(const struct solve *s, struct arena *a)
             say_leaf(&r, ic, &b);
         }
     }
-    map_clear(&r.by_key);
+    facts_clear(&r.facts);
     return arena_str(a, buf_done(&b));
 }

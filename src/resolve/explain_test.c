@@ -72,8 +72,8 @@ static void facts_carry_their_parts(void **state)
         const char *word, *package, *set, *on, *detail, *origin, *text;
         uint32_t versions;
     } want[] = {
-        { "requirement", "your project", "", "flask", "", "pyproject.toml:7", "your project requires flask (pyproject.toml:7)",
-          1 },
+        { "requirement", "your project", "", "flask", "", "pyproject.toml:7",
+          "your project requires flask (pyproject.toml:7)", 1 },
         { "requirement", "your project", "", "werkzeug<2", "", "", "your project requires werkzeug<2", 1 },
         { "unusable", "flask", "==2.9", "", "has no wheel for this platform", "",
           "flask 2.9 has no wheel for this platform", 1 },

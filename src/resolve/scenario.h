@@ -24,9 +24,9 @@
  *     werkzeug 3.0
  *     @STEPS 5
  *
- * @EXPECT holds the pins sorted by name ("(nothing)" when there are none), or the short report exactly as printed; `(full)` behind the word asks for the
- * whole derivation instead. @STEPS bounds the versions tried, the root counted. A second @NAME starts the next scenario
- * of the text.
+ * @EXPECT holds the pins sorted by name ("(nothing)" when there are none), or the short report exactly as printed;
+ * `(full)` behind the word asks for the whole derivation instead. @STEPS bounds the versions tried, the root counted. A
+ * second @NAME starts the next scenario of the text.
  */
 #pragma once
 

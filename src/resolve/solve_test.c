@@ -5,6 +5,7 @@
 #include <cmocka.h>
 #include "base/arena.h"
 #include "base/vec.h"
+#include "resolve/explain.h"
 
 /* Random universes small enough to try every assignment: the solver must find a solution exactly when there is one,
  * the solution must be valid and hold nothing that is not needed, and waiting must not change it. */
@@ -27,7 +28,7 @@ struct universe {
     uint32_t mask[PACKAGES][VERSIONS][DEPS]; /* of dep.allowed */
     uint32_t deps[PACKAGES][VERSIONS];
     bool unusable[PACKAGES][VERSIONS], hidden[PACKAGES][VERSIONS];
-    bool lowest;
+    bool lowest, tells_same;
     uint64_t seed;
     uint32_t patience; /* out of 8 answers, how many come at once */
     uint32_t asked;
@@ -99,6 +100,12 @@ static enum solve_answer tell_deps(void *ctx, uint32_t pkg, uint32_t rank, struc
         return SOLVE_PENDING;
     if (u->unusable[pkg][rank]) {
         out->reason = STR("is broken");
+        for (uint32_t r = 0; u->tells_same && r < u->versions[pkg]; r++) {
+            struct set one = set_one(r);
+
+            if (u->unusable[pkg][r])
+                out->same = set_unite(&u->a, &out->same, &one);
+        }
         return SOLVE_UNUSABLE;
     }
     out->dep = u->dep[pkg][rank];
@@ -179,6 +186,21 @@ static void make_deps(struct universe *u, uint32_t pkg, uint32_t rank, uint64_t 
     }
 }
 
+/* Other versions of the package with the very same requirement. */
+static void find_same(struct universe *u, uint32_t pkg, uint32_t rank)
+{
+    for (uint32_t i = 0; i < u->deps[pkg][rank]; i++) {
+        struct solve_dep *dep = &u->dep[pkg][rank][i];
+        uint32_t same = 0;
+
+        for (uint32_t r = 0; r < u->versions[pkg]; r++)
+            for (uint32_t k = 0; k < u->deps[pkg][r]; k++)
+                if (u->dep[pkg][r][k].pkg == dep->pkg && u->mask[pkg][r][k] == u->mask[pkg][rank][i])
+                    same |= 1u << r;
+        dep->same = set_from(&u->a, same);
+    }
+}
+
 static void make_versions(struct universe *u, bool planned, uint64_t *seed)
 {
     for (uint32_t p = 1; p < u->packages; p++) {
@@ -217,6 +239,10 @@ static void make_universe(struct universe *u, uint64_t seed, bool planned)
     for (uint32_t p = 0; p < u->packages; p++)
         for (uint32_t r = 0; r < u->versions[p]; r++)
             make_deps(u, p, r, &seed);
+    u->tells_same = random_next(&seed) % 2;
+    for (uint32_t p = 1; u->tells_same && p < u->packages; p++)
+        for (uint32_t r = 0; r < u->versions[p]; r++)
+            find_same(u, p, r);
 }
 
 /* Is choosing at[p] (RANK_NONE: not at all) for every package allowed? */
@@ -303,7 +329,7 @@ static enum solve_state run(struct universe *u, uint32_t *at, uint32_t *waited)
 
 static void agrees_with_trying_everything(void **state)
 {
-    uint32_t solved = 0, rounds = 20000;
+    uint32_t solved = 0, rounds = 8000;
 
     (void)state;
     for (uint64_t seed = 1; seed <= rounds; seed++) {
@@ -364,13 +390,22 @@ static void names_the_requirements_that_take_part(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 3000; seed++) {
-        uint32_t index[DEPS], n;
+        uint32_t index[DEPS], n, lines;
 
         make_universe(&big, seed * 7919, false);
 
         struct solve *s = solver_for(&big);
 
         if (solve_step(s) == SOLVE_FAILED) {
+            AUTO_ARENA a = { 0 };
+            struct explain x = explain_new(s, &a);
+            struct str text = explain_text(&x, EXPLAIN_LINES, &a), full = explain_full(s, &a);
+
+            CHECK(x.n > 0 && text.n > 0 && full.n > 0);
+            CHECK(x.fact[0].cause == EXPLAIN_REQUIREMENT);
+            for (size_t i = lines = 0; i < text.n; i++)
+                lines += text.p[i] == '\n';
+            CHECK(lines < EXPLAIN_LINES);
             n = solve_culprits(s, index, DEPS);
             CHECK(n >= 1 && n <= big.deps[0][0]);
             for (uint32_t i = 0; i < n; i++) {

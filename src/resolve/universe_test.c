@@ -14,7 +14,8 @@ static void an_extra_comes_with_its_base(void **state)
     (void)state;
     universe_init(&u, &a);
 
-    uint32_t extra = universe_package(&u, STR("Foo_Bar"), STR("x")), base = universe_package(&u, STR("foo-bar"), STR(""));
+    uint32_t extra = universe_package(&u, STR("Foo_Bar"), STR("x"));
+    uint32_t base = universe_package(&u, STR("foo-bar"), STR(""));
 
     assert_int_not_equal(extra, base);
     assert_int_equal(u.package.p[extra].base, base);
