@@ -12,7 +12,7 @@ OLD = {"old": "1.0", "dep": "1.0"}
 NEW = {"old": "1.0", "dep": "2.0", "new": "1.0"}
 ENOSPC = "28"
 KILL = "0"
-MOST = 150  # runs of one kind; more calls than that are sampled evenly, another sample each time the count changes
+MOST = 100  # runs of one kind; more calls than that are sampled evenly, another sample each time the count changes
 
 
 @pytest.fixture
