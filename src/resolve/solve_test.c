@@ -385,6 +385,48 @@ static void finds_the_solution_that_was_hidden(void **state)
     assert_true(backtracks > 1000 && reorders > 100);
 }
 
+/* What is shown to whoever fetches ahead: needed, undecided, never empty, inside of what the root leaves for good. */
+static uint32_t check_open(const struct solve *s, uint64_t seed, uint64_t *stamp, struct set *seen)
+{
+    struct solve_open open;
+    uint32_t at = 0, n = 0;
+
+    while (solve_open_next(s, &at, &open)) {
+        CHECK(open.pkg != PKG_ROOT && solve_decision(s, open.pkg) == RANK_NONE);
+        CHECK(!set_is_empty(&open.allowed) && set_subset(&open.allowed, &open.lasting));
+        CHECK(open.tried == solve_tried(s, open.pkg));
+        CHECK(open.stamp != stamp[open.pkg] || set_equal(&open.allowed, &seen[open.pkg]));
+        stamp[open.pkg] = open.stamp;
+        seen[open.pkg] = open.allowed;
+        n++;
+    }
+    return n;
+}
+
+static void shows_what_will_be_wanted(void **state)
+{
+    uint32_t shown = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        uint64_t stamp[PACKAGES] = { 0 };
+        struct set seen[PACKAGES] = { { 0 } };
+
+        make_universe(&big, seed, true);
+        big.patience = 4;
+
+        struct solve *s = solver_for(&big);
+
+        while (solve_step(s) == SOLVE_WANTS)
+            shown += check_open(s, seed, stamp, seen);
+        CHECK(check_open(s, seed, stamp, seen) == 0); /* all is decided */
+        CHECK(solve_packages(s) <= big.packages);
+        solve_free(s);
+        arena_clear(&big.a);
+    }
+    assert_true(shown > 300);
+}
+
 /* Relaxing nothing but requirements that are said not to matter never helps. */
 static void names_the_requirements_that_take_part(void **state)
 {
@@ -426,6 +468,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_trying_everything),
         cmocka_unit_test(finds_the_solution_that_was_hidden),
+        cmocka_unit_test(shows_what_will_be_wanted),
         cmocka_unit_test(names_the_requirements_that_take_part),
     };
 
