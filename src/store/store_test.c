@@ -215,7 +215,7 @@ static void counts_a_damaged_record_as_absent(void **state)
     assert_true(make_entry(&p->store, HEX_A, &e));
     store_tree_path(HEX_A, tree);
     (void)snprintf(path, sizeof path, "%s/.blast", tree);
-    (void)fchmodat(p->store.dir, path, 0755, 0);
+    (void)!fchmodat(p->store.dir, path, 0755, 0);
     (void)snprintf(path, sizeof path, "%s/.blast/meta", tree);
     assert_int_equal(fchmodat(p->store.dir, path, 0644, 0), 0);
     int fd = openat(p->store.dir, path, O_WRONLY | O_CLOEXEC);
