@@ -25,7 +25,8 @@ static bool restore(struct cmd *c, struct workspace *w, struct env *env, enum ge
 {
     struct store store;
     AUTO_FD guard = -1;
-    struct generation_reason reason = { .command = edit_command_line(c), .actor = STR("cli") };
+    struct apply_return back = { .store = &store, .how = kind,
+                                 .reason = { .command = edit_command_line(c), .actor = STR("cli") } };
 
     if (!target_of(env, kind, which, target, e))
         return false;
@@ -33,8 +34,8 @@ static bool restore(struct cmd *c, struct workspace *w, struct env *env, enum ge
         return true;
     if (!store_open(w->dirs.store, &store, e))
         return err_as(e, ERR_CACHE, "open the store");
-    bool ok = guard_take(&store, GUARD_SHARED, &guard, e) &&
-              apply_restore(env, &store, *target, kind, &reason, false, c->a, out, e);
+    back.seq = *target;
+    bool ok = guard_take(&store, GUARD_SHARED, &guard, e) && apply_restore(env, &back, c->a, out, e);
 
     store_close(&store);
     return ok;

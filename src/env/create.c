@@ -16,7 +16,8 @@
 /* What an interrupted env_create() leaves: pyvenv.cfg comes last, so these alone are no environment. */
 static bool is_remain(const char *name)
 {
-    static const char *const ours[] = { ".gen", ".current", ".current.tmp", ".lock", ".gitignore", "bin", "lib", "lib64" };
+    static const char *const ours[] = { ".gen", ".current",   ".current.tmp", ".lock",
+                                        "bin",  ".gitignore", "lib",          "lib64" };
 
     for (size_t i = 0; i < COUNT(ours); i++)
         if (strcmp(name, ours[i]) == 0)

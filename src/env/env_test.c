@@ -457,7 +457,8 @@ static void activation_enters_and_leaves_in_every_shell(void **state)
         { "/bin/sh", "activate", ". \"$F\"; echo $VIRTUAL_ENV; . \"$F\"; deactivate; echo \"$PATH\"" },
         { "/usr/bin/bash", "activate", ". \"$F\"; echo $VIRTUAL_ENV; . \"$F\"; deactivate; echo \"$PATH\"" },
         { "/usr/bin/zsh", "activate", ". \"$F\"; echo $VIRTUAL_ENV; . \"$F\"; deactivate; echo \"$PATH\"" },
-        { "/usr/bin/fish", "activate.fish", "source $F; echo $VIRTUAL_ENV; source $F; deactivate; string join : $PATH" },
+        { "/usr/bin/fish", "activate.fish",
+          "source $F; echo $VIRTUAL_ENV; source $F; deactivate; string join : $PATH" },
         { "/usr/bin/csh", "activate.csh", /* aliases are expanded a line at a time: eval */
           "source $F:q; echo $VIRTUAL_ENV:q; source $F:q; eval deactivate; echo $PATH:q" },
     };

@@ -191,6 +191,7 @@ bool history_tag_set(struct env *env, struct str name, uint32_t seq, struct err 
                        STR_ARG(name));
     if ((seq && !get(env, seq, &a, &g, e)) || !history_tags(env, &a, &tags, &n, e))
         return false;
+    buf_init(&b, TAGS_LIMIT);
     json_write_init(&w, &b, false);
     json_write_object_begin(&w);
     for (size_t i = 0; i < n; i++)

@@ -123,10 +123,14 @@ static bool execute(struct inplace *t, struct err *e)
     return true;
 }
 
+static bool flush(const struct inplace *t, bool durable, struct err *e)
+{
+    return !durable || syncfs(t->dir) == 0 || err_sys(e, "flush the environment");
+}
+
 bool inplace_commit(struct inplace *t, bool durable, struct err *e)
 {
-    bool ok = (!durable || syncfs(t->dir) == 0 || err_sys(e, "flush the environment")) && write_journal(t, durable, e) &&
-              execute(t, e) && (!durable || syncfs(t->dir) == 0 || err_sys(e, "flush the environment"));
+    bool ok = flush(t, durable, e) && write_journal(t, durable, e) && execute(t, e) && flush(t, durable, e);
 
     if (ok && unlinkat(t->dir, JOURNAL, 0) < 0)
         ok = err_sys(e, "end the journal");

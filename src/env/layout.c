@@ -43,7 +43,8 @@ void layout_config_parse(struct str text, struct layout_config *out)
         else if (str_eq_nocase(key, STR("include-system-site-packages")))
             c.system_site_packages = str_eq_nocase(value, STR("true"));
     }
-    if (c.prompt.n >= 2 && (c.prompt.p[0] == '\'' || c.prompt.p[0] == '"') && c.prompt.p[c.prompt.n - 1] == c.prompt.p[0])
+    if (c.prompt.n >= 2 && (c.prompt.p[0] == '\'' || c.prompt.p[0] == '"') &&
+        c.prompt.p[c.prompt.n - 1] == c.prompt.p[0])
         c.prompt = str_sub(c.prompt, 1, c.prompt.n - 1); /* python -m venv writes repr() */
     *out = c;
 }
@@ -76,8 +77,8 @@ struct str layout_config_format(const struct env_new *spec, struct arena *a)
                         "implementation = " STR_FMT "\n"
                         "%s" STR_FMT "%s"
                         "blast = %s\n",
-                        STR_ARG(home), spec->system_site_packages ? "true" : "false", STR_ARG(py->version), STR_ARG(exe),
-                        STR_ARG(impl), prompt.n ? "prompt = " : "", STR_ARG(prompt), prompt.n ? "\n" : "",
+                        STR_ARG(home), spec->system_site_packages ? "true" : "false", STR_ARG(py->version),
+                        STR_ARG(exe), STR_ARG(impl), prompt.n ? "prompt = " : "", STR_ARG(prompt), prompt.n ? "\n" : "",
                         BLAST_VERSION);
 }
 
@@ -118,7 +119,9 @@ static bool write_activation(int prefix, const char *env_path, struct str prompt
         const char *path;
         enum activate_shell shell;
     } scripts[] = {
-        { "bin/activate", ACTIVATE_POSIX }, { "bin/activate.fish", ACTIVATE_FISH }, { "bin/activate.csh", ACTIVATE_CSH },
+        { "bin/activate", ACTIVATE_POSIX },
+        { "bin/activate.fish", ACTIVATE_FISH },
+        { "bin/activate.csh", ACTIVATE_CSH },
     };
     AUTO_BUF b;
 

@@ -293,7 +293,8 @@ bool generation_parse(struct str text, struct arena *a, struct generation *out, 
     if (!json_end(&j))
         return err_as(e, ERR_ENVIRONMENT, "read a generation's manifest");
     if (schema != GENERATION_SCHEMA)
-        return err_set(e, ERR_ENVIRONMENT, "the manifest has schema %u, this Blast reads %u", schema, GENERATION_SCHEMA);
+        return err_set(e, ERR_ENVIRONMENT, "the manifest has schema %u, this Blast reads %u", schema,
+                       GENERATION_SCHEMA);
     if (g.seq == 0 || g.tree == 0 || g.position == 0)
         return err_set(e, ERR_ENVIRONMENT, "the manifest has no sequence number");
     *out = g;

@@ -45,23 +45,23 @@ static struct plan_package *recorded_packages(const struct generation *g, struct
     return have;
 }
 
-static bool found_packages(struct env *env, struct arena *a, struct plan_package **out, size_t *n, struct err *e)
+static bool found_packages(struct env *env, struct arena *a, struct plan_side *out, struct err *e)
 {
     struct env_packages list;
 
     if (!env_installed(env, a, &list, e))
         return false;
-    *out = ARENA_ARRAY(a, struct plan_package, list.n + 1);
-    *n = list.n;
+    struct plan_package *p = ARENA_ARRAY(a, struct plan_package, list.n + 1);
+
     for (size_t i = 0; i < list.n; i++)
-        (*out)[i] = (struct plan_package){ name_normalize(a, list.p[i].name), list.p[i].version, STR(""),
-                                           list.p[i].direct_url, list.p[i].requested };
+        p[i] = (struct plan_package){ name_normalize(a, list.p[i].name), list.p[i].version, STR(""),
+                                      list.p[i].direct_url, list.p[i].requested };
+    *out = (struct plan_side){ p, list.n };
     return true;
 }
 
 /* The manifest, where the tree is still what it says; else what lies there. *clean says which. */
-static bool current_packages(struct env *env, struct arena *a, struct plan_package **out, size_t *n, bool *clean,
-                             struct err *e)
+static bool current_packages(struct env *env, struct arena *a, struct plan_side *out, bool *clean, struct err *e)
 {
     struct generation *g = ARENA_NEW(a, struct generation);
 
@@ -70,9 +70,8 @@ static bool current_packages(struct env *env, struct arena *a, struct plan_packa
         return false;
     *clean = *clean && generation_is_hot(env, g);
     if (!*clean)
-        return found_packages(env, a, out, n, e);
-    *out = recorded_packages(g, a);
-    *n = g->n_packages;
+        return found_packages(env, a, out, e);
+    *out = (struct plan_side){ recorded_packages(g, a), g->n_packages };
     return true;
 }
 
@@ -175,14 +174,13 @@ static bool build(struct env *env, const struct apply_spec *spec, struct generat
 static bool apply_generation(struct env *env, const struct apply_spec *spec, struct arena *a, struct apply_result *r,
                              struct err *e)
 {
-    struct plan_package *have, *want = wanted_packages(spec, a);
+    struct plan_side have, want = { wanted_packages(spec, a), spec->n };
     struct generation g = manifest_of(spec, a);
     bool clean;
-    size_t n;
 
-    if (!current_packages(env, a, &have, &n, &clean, e))
+    if (!current_packages(env, a, &have, &clean, e))
         return false;
-    plan_make(have, n, want, spec->n, false, a, &r->plan);
+    plan_make(&have, &want, false, a, &r->plan);
     r->seq = env->current;
     r->changed = !(clean && nothing_to_do(&r->plan));
     if (!r->changed || spec->dry_run)
@@ -202,12 +200,11 @@ bool apply_run(struct env *env, const struct apply_spec *spec, struct arena *a, 
     if (env->lock < 0 && !spec->dry_run)
         BUG("an environment is changed without its lock");
     if (env->layout == ENV_PLAIN) {
-        struct plan_package *have;
-        size_t n;
+        struct plan_side have, want = { wanted_packages(spec, a), spec->n };
 
-        ok = found_packages(env, a, &have, &n, e);
+        ok = found_packages(env, a, &have, e);
         if (ok) {
-            plan_make(have, n, wanted_packages(spec, a), spec->n, spec->keep_others, a, &r.plan);
+            plan_make(&have, &want, spec->keep_others, a, &r.plan);
             ok = inplace_apply(env, spec, a, &r, e);
         }
     } else {
@@ -240,27 +237,35 @@ static bool find_entries(const struct store *store, const struct generation *g, 
     }
     if (!missing)
         return true;
-    (void)err_set(e, ERR_CACHE, "%zu of %zu wheels of generation %u are not in the store any more, the first is '" STR_FMT
-                  "'", missing, g->n_packages, g->seq, STR_ARG(first));
+    (void)err_set(e, ERR_CACHE, "%zu of %zu wheels of generation %u are not in the store any more, the first is "
+                  "'" STR_FMT "'", missing, g->n_packages, g->seq, STR_ARG(first));
     return err_hint(e, "they must be fetched again: run it without --offline");
 }
 
+/* A way back: what was, and the manifest that makes it current again. */
+struct way_back {
+    const struct apply_return *back;
+    struct generation old, now;
+    struct apply_result result;
+};
+
 /* Made again from manifest and store. */
-static bool rebuild(struct env *env, const struct store *store, const struct generation *old, struct generation *g,
-                    bool durable, struct arena *a, struct apply_result *r, struct err *e)
+static bool rebuild(struct env *env, struct way_back *w, struct arena *a, struct err *e)
 {
+    const struct generation *old = &w->old;
     struct store_entry *entries = ARENA_ARRAY(a, struct store_entry, old->n_packages + 1);
     struct apply_package *wanted = ARENA_ARRAY(a, struct apply_package, old->n_packages + 1);
-    struct apply_spec spec = { .store = store, .wanted = wanted, .n = old->n_packages, .durable = durable };
+    struct apply_spec spec = { .store = w->back->store, .wanted = wanted, .n = old->n_packages,
+                               .durable = w->back->durable };
     struct err unknown = { 0 }; /* a mode of a newer Blast: the default does */
-    bool ok = find_entries(store, old, entries, e);
+    bool ok = find_entries(spec.store, old, entries, e);
 
     if (!old->mode.n || !link_mode_parse(old->mode, &spec.mode, &unknown))
         spec.mode = LINK_AUTO;
     for (size_t i = 0; i < old->n_packages; i++)
         wanted[i] = (struct apply_package){ .entry = &entries[i], .direct = old->packages[i].direct,
                                             .direct_url = old->packages[i].direct_url };
-    ok = ok && check_entries(&spec, &r->plan, e) && build(env, &spec, g, a, r, e);
+    ok = ok && check_entries(&spec, &w->result.plan, e) && build(env, &spec, &w->now, a, &w->result, e);
     for (size_t i = 0; i < old->n_packages; i++)
         store_release(&entries[i]);
     return ok;
@@ -275,46 +280,43 @@ static bool same_python(const struct env *env, const struct generation *old, str
     return err_hint(e, "make the environment again with --python %u.%u", old->python.major, old->python.minor);
 }
 
-static bool restore(struct env *env, const struct store *store, const struct generation *old, struct generation *g,
-                    bool durable, struct arena *a, struct apply_result *r, struct err *e)
+static bool go_back(struct env *env, struct way_back *w, struct arena *a, struct err *e)
 {
-    struct plan_package *have;
+    const struct generation *old = &w->old;
+    struct plan_side have, want = { recorded_packages(old, a), old->n_packages };
     bool clean;
-    size_t n;
 
-    if (!same_python(env, old, e) || !current_packages(env, a, &have, &n, &clean, e))
+    if (!same_python(env, old, e) || !current_packages(env, a, &have, &clean, e))
         return false;
-    plan_make(have, n, recorded_packages(old, a), old->n_packages, false, a, &r->plan);
-    g->packages = old->packages;
-    g->n_packages = old->n_packages;
-    g->inputs = old->inputs;
-    g->n_inputs = old->n_inputs;
-    g->mode = old->mode;
+    plan_make(&have, &want, false, a, &w->result.plan);
+    w->now.packages = old->packages;
+    w->now.n_packages = old->n_packages;
+    w->now.inputs = old->inputs;
+    w->now.n_inputs = old->n_inputs;
+    w->now.mode = old->mode;
     if (!generation_is_hot(env, old))
-        return rebuild(env, store, old, g, durable, a, r, e);
-    if (!generation_reuse(env, old->tree, g, durable, e))
+        return rebuild(env, w, a, e);
+    if (!generation_reuse(env, old->tree, &w->now, w->back->durable, e))
         return false;
     roots_tidy(env);
     return true;
 }
 
-bool apply_restore(struct env *env, const struct store *store, uint32_t seq, enum generation_kind how,
-                   const struct generation_reason *reason, bool durable, struct arena *a, struct apply_result *out,
+bool apply_restore(struct env *env, const struct apply_return *back, struct arena *a, struct apply_result *out,
                    struct err *e)
 {
-    struct apply_result r = { .changed = true, .link = { .note = STR("") } };
-    struct generation *old = ARENA_NEW(a, struct generation);
-    struct generation g = { .reason = *reason };
+    struct way_back w = { .back = back, .now = { .reason = back->reason },
+                          .result = { .changed = true, .link = { .note = STR("") } } };
     bool there;
 
     err_clear(e);
-    if (!generation_load(env, seq, a, old, &there, e))
+    if (!generation_load(env, back->seq, a, &w.old, &there, e))
         return false;
     if (!there)
-        return err_set(e, ERR_ENVIRONMENT, "generation %u of '%s' is not known", seq, env->path);
-    if (!history_place(env, seq, how, a, &g, e) || !restore(env, store, old, &g, durable, a, &r, e))
-        return err_as(e, e->kind == ERR_IO ? ERR_ENVIRONMENT : e->kind, "bring back generation %u", seq);
-    r.seq = env->current;
-    *out = r;
+        return err_set(e, ERR_ENVIRONMENT, "generation %u of '%s' is not known", back->seq, env->path);
+    if (!history_place(env, back->seq, back->how, a, &w.now, e) || !go_back(env, &w, a, e))
+        return err_as(e, e->kind == ERR_IO ? ERR_ENVIRONMENT : e->kind, "bring back generation %u", back->seq);
+    w.result.seq = env->current;
+    *out = w.result;
     return true;
 }

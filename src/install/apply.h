@@ -56,9 +56,16 @@ struct apply_result {
 MUST_USE bool apply_run(struct env *env, const struct apply_spec *spec, struct arena *a, struct apply_result *out,
                         struct err *e);
 
-/* Makes the content of generation `seq` current again: by one rename when its tree is still there and untouched,
+struct apply_return {
+    const struct store *store;
+    uint32_t seq;             /* the generation whose content comes back */
+    enum generation_kind how; /* undo, redo or rollback: the history records it so */
+    struct generation_reason reason;
+    bool durable;             /* as in struct apply_spec */
+};
+
+/* Makes the content of an older generation current again: by one rename when its tree is still there and untouched,
  * else from its manifest and the store (ERR_CACHE names the wheels that are gone; they must be fetched and
- * apply_run() used). `how` says undo, redo or rollback, and the history records it so. */
-MUST_USE bool apply_restore(struct env *env, const struct store *store, uint32_t seq, enum generation_kind how,
-                            const struct generation_reason *reason, bool durable, struct arena *a,
+ * apply_run() used). */
+MUST_USE bool apply_restore(struct env *env, const struct apply_return *back, struct arena *a,
                             struct apply_result *out, struct err *e);

@@ -97,7 +97,8 @@ static void ask_python(struct place *p)
     int status;
 
     buf_init(&out, 256);
-    if (access(PYTHON, X_OK) < 0 || !proc_run(&(struct proc_spec){ .argv = argv, .out = &out }, &status, &e) || status) {
+    if (access(PYTHON, X_OK) < 0 || !proc_run(&(struct proc_spec){ .argv = argv, .out = &out }, &status, &e) ||
+        status) {
         print_message("SKIP: no working " PYTHON "\n");
         exit(77);
     }
@@ -156,15 +157,22 @@ static void create(struct place *p, bool plain, struct env *env)
     assert_true(env_lock(env, NULL, &e));
 }
 
-static bool apply(struct place *p, struct env *env, enum link_mode mode, const int *which, size_t n, bool keep_others,
-                  struct apply_result *r, struct err *e)
+struct request {
+    const int *which;
+    size_t n;
+    enum link_mode mode;
+    bool keep_others;
+};
+
+static bool apply_request(struct place *p, struct env *env, const struct request *q, struct apply_result *r,
+                          struct err *e)
 {
     struct apply_package wanted[WHEELS] = { 0 };
-    struct apply_spec spec = { .store = &p->store, .wanted = wanted, .n = n, .mode = mode, .keep_others = keep_others,
-                               .reason = { STR("install"), STR("cli") } };
+    struct apply_spec spec = { .store = &p->store, .wanted = wanted, .n = q->n, .mode = q->mode,
+                               .keep_others = q->keep_others, .reason = { STR("install"), STR("cli") } };
 
-    for (size_t i = 0; i < n; i++)
-        wanted[i] = (struct apply_package){ .entry = &p->entry[which[i]], .direct = which[i] <= DEMO2 };
+    for (size_t i = 0; i < q->n; i++)
+        wanted[i] = (struct apply_package){ .entry = &p->entry[q->which[i]], .direct = q->which[i] <= DEMO2 };
     return apply_run(env, &spec, &p->arena, r, e);
 }
 
@@ -204,7 +212,7 @@ static void installs_by_every_mode(void **state)
         AUTO_ENV env;
 
         create(p, false, &env);
-        if (!apply(p, &env, modes[i], which, COUNT(which), false, &r, &e))
+        if (!apply_request(p, &env, &(struct request){ which, COUNT(which), modes[i], false }, &r, &e))
             fail_msg("%s", e.text);
         assert_true(r.changed);
         assert_int_equal(r.plan.add, 4);
@@ -214,9 +222,11 @@ static void installs_by_every_mode(void **state)
         assert_prints(&env, "bin/demo-tool", NULL, "demo 1.0");
         assert_prints(&env, "bin/hello", NULL, "hello");
         assert_prints(&env, "bin/shell", NULL, "shell");
-        assert_prints(&env, "bin/python", "import sys; print(open(sys.prefix + '/share/tools/note.txt').read())", "note");
-        assert_prints(&env, "bin/python", "import importlib.metadata as m; print(sorted(d.name for d in m.distributions()), "
-                      "m.version('demo'), all(f.locate().exists() for d in m.distributions() for f in d.files))",
+        assert_prints(&env, "bin/python", "import sys; print(open(sys.prefix + '/share/tools/note.txt').read())",
+                      "note");
+        assert_prints(&env, "bin/python", "import importlib.metadata as m; "
+                      "print(sorted(d.name for d in m.distributions()), m.version('demo'), "
+                      "all(f.locate().exists() for d in m.distributions() for f in d.files))",
                       "['demo', 'part_a', 'part_b', 'tools'] 1.0 True");
         assert_int_equal(is_link(&env, "demo"), modes[i] == LINK_TREE);
         assert_false(is_link(&env, "space"));
@@ -224,7 +234,7 @@ static void installs_by_every_mode(void **state)
         assert_int_equal(r.link.warnings.n, 2); /* bin/python3 is reserved, space/both.txt has two owners */
         assert_non_null(strstr(r.link.warnings.p[0].p, "'python3' of 'tools' is left out: its name is reserved"));
         assert_non_null(strstr(r.link.warnings.p[1].p, "space/both.txt' is in 'part_a' and in 'part_b'"));
-        assert_true(apply(p, &env, modes[i], which, COUNT(which), false, &r, &e));
+        assert_true(apply_request(p, &env, &(struct request){ which, COUNT(which), modes[i], false }, &r, &e));
         assert_false(r.changed);
     }
 }
@@ -233,15 +243,15 @@ static void replaces_removes_and_brings_back(void **state)
 {
     static const int one[] = { DEMO1, PART_A }, two[] = { DEMO2 };
     struct place *p = *state;
-    struct generation_reason undo = { STR("undo"), STR("cli") };
+    struct apply_return back = { .store = &p->store, .reason = { STR("undo"), STR("cli") } };
     struct apply_result r;
     struct err e = { 0 };
     AUTO_ENV env;
     uint32_t target;
 
     create(p, false, &env);
-    assert_true(apply(p, &env, LINK_TREE, one, 2, false, &r, &e));
-    assert_true(apply(p, &env, LINK_TREE, two, 1, false, &r, &e));
+    assert_true(apply_request(p, &env, &(struct request){ one, 2, LINK_TREE, false }, &r, &e));
+    assert_true(apply_request(p, &env, &(struct request){ two, 1, LINK_TREE, false }, &r, &e));
     assert_int_equal(r.plan.replace, 1);
     assert_int_equal(r.plan.remove, 1);
     assert_prints(&env, "bin/demo-tool", NULL, "demo 2.0");
@@ -249,11 +259,15 @@ static void replaces_removes_and_brings_back(void **state)
         assert_true(history_undo_target(&env, 1, &target, &e));
         if (!hot)
             assert_true(history_prune(&env, 10, 1, &e));
-        if (!apply_restore(&env, &p->store, target, GENERATION_UNDO, &undo, false, &p->arena, &r, &e))
+        back.seq = target;
+        back.how = GENERATION_UNDO;
+        if (!apply_restore(&env, &back, &p->arena, &r, &e))
             fail_msg("%s", e.text);
         assert_prints(&env, "bin/python", "import demo, space.a; print(demo.version)", "1.0");
         assert_true(history_redo_target(&env, 1, &target, &e));
-        assert_true(apply_restore(&env, &p->store, target, GENERATION_REDO, &undo, false, &p->arena, &r, &e));
+        back.seq = target;
+        back.how = GENERATION_REDO;
+        assert_true(apply_restore(&env, &back, &p->arena, &r, &e));
         assert_prints(&env, "bin/demo-tool", NULL, "demo 2.0");
     }
 }
@@ -262,19 +276,21 @@ static void says_which_wheels_are_gone(void **state)
 {
     static const int one[] = { DEMO1 }, two[] = { DEMO2 };
     struct place *p = *state;
-    struct generation_reason undo = { STR("undo"), STR("cli") };
+    struct apply_return back = { .store = &p->store, .reason = { STR("undo"), STR("cli") } };
     struct apply_result r;
     struct err e = { 0 };
     AUTO_ENV env;
 
     create(p, false, &env);
-    assert_true(apply(p, &env, LINK_TREE, one, 1, false, &r, &e));
+    assert_true(apply_request(p, &env, &(struct request){ one, 1, LINK_TREE, false }, &r, &e));
     uint32_t first = env.current;
 
-    assert_true(apply(p, &env, LINK_TREE, two, 1, false, &r, &e));
+    assert_true(apply_request(p, &env, &(struct request){ two, 1, LINK_TREE, false }, &r, &e));
     assert_true(history_prune(&env, 10, 1, &e));
     assert_true(store_drop(&p->store, p->entry[DEMO1].hex, &e));
-    assert_false(apply_restore(&env, &p->store, first, GENERATION_UNDO, &undo, false, &p->arena, &r, &e));
+    back.seq = first;
+    back.how = GENERATION_UNDO;
+    assert_false(apply_restore(&env, &back, &p->arena, &r, &e));
     assert_int_equal(e.kind, ERR_CACHE);
     assert_non_null(strstr(e.text, "1 of 1 wheels"));
     assert_prints(&env, "bin/demo-tool", NULL, "demo 2.0");
@@ -291,8 +307,8 @@ static void keeps_what_the_history_needs_in_the_store(void **state)
     AUTO_ENV env;
 
     create(p, false, &env);
-    assert_true(apply(p, &env, LINK_TREE, one, 1, false, &r, &e));
-    assert_true(apply(p, &env, LINK_TREE, two, 1, false, &r, &e));
+    assert_true(apply_request(p, &env, &(struct request){ one, 1, LINK_TREE, false }, &r, &e));
+    assert_true(apply_request(p, &env, &(struct request){ two, 1, LINK_TREE, false }, &r, &e));
     assert_true(registry_live(p->state, &p->arena, &live, &e));
     assert_true(gc_run(&p->store, &live, false, &gc, &e));
     assert_int_equal(gc.kept, 2);
@@ -308,18 +324,19 @@ static void changes_a_plain_environment_in_place(void **state)
     AUTO_ENV env;
 
     create(p, true, &env);
-    if (!apply(p, &env, LINK_AUTO, all, 3, false, &r, &e))
+    if (!apply_request(p, &env, &(struct request){ all, 3, LINK_AUTO, false }, &r, &e))
         fail_msg("%s", e.text);
     assert_prints(&env, "bin/demo-tool", NULL, "demo 1.0");
     assert_false(is_link(&env, "demo"));
-    assert_true(apply(p, &env, LINK_AUTO, b, 1, true, &r, &e)); /* joins the folder that is there */
+    /* It joins the folder that is there. */
+    assert_true(apply_request(p, &env, &(struct request){ b, 1, LINK_AUTO, true }, &r, &e));
     assert_int_equal(r.plan.keep, 3);
     assert_prints(&env, "bin/python", "import demo, space.a, space.b, toolsmod; print(space.b.name)", "b");
-    assert_true(apply(p, &env, LINK_AUTO, two, 1, true, &r, &e));
+    assert_true(apply_request(p, &env, &(struct request){ two, 1, LINK_AUTO, true }, &r, &e));
     assert_int_equal(r.plan.replace, 1);
     assert_prints(&env, "bin/demo-tool", NULL, "demo 2.0");
     assert_prints(&env, "bin/python", "import importlib.util as u, demo; print(u.find_spec('demo.old'))", "None");
-    assert_true(apply(p, &env, LINK_AUTO, b, 1, false, &r, &e)); /* everything else goes */
+    assert_true(apply_request(p, &env, &(struct request){ b, 1, LINK_AUTO, false }, &r, &e)); /* everything else goes */
     assert_int_equal(r.plan.remove, 3);
     assert_prints(&env, "bin/python", "import space.b, sys, os; print(sorted(x for x in "
                   "os.listdir(sys.path[-1]) if x != '__pycache__'), sorted(os.listdir(sys.path[-1] + '/space')), "
@@ -348,7 +365,7 @@ static void never_removes_outside_the_environment(void **state)
     assert_true(file_replace(fd, "METADATA", STR("Metadata-Version: 2.1\nName: evil\nVersion: 1\n"), 0644, FILE_NO_SYNC,
                              &e));
     assert_true(file_replace(fd, "RECORD", STR("../../../../../victim,,\n"), 0644, FILE_NO_SYNC, &e));
-    assert_false(apply(p, &env, LINK_AUTO, none, 0, false, &r, &e));
+    assert_false(apply_request(p, &env, &(struct request){ none, 0, LINK_AUTO, false }, &r, &e));
     assert_non_null(strstr(e.text, "which is outside the environment"));
     assert_true(file_exists(AT_FDCWD, victim));
     /* A folder that is a link: the link goes, what it leads to stays. */
@@ -356,18 +373,50 @@ static void never_removes_outside_the_environment(void **state)
     struct str away = arena_printf(&p->arena, STR_FMT "/away", STR_ARG(env.site));
 
     assert_int_equal(symlinkat(p->root, env.dir, away.p), 0);
-    if (!apply(p, &env, LINK_AUTO, none, 0, false, &r, &e))
+    if (!apply_request(p, &env, &(struct request){ none, 0, LINK_AUTO, false }, &r, &e))
         fail_msg("%s", e.text);
     assert_true(file_exists(AT_FDCWD, victim));
     assert_false(file_exists(env.dir, away.p));
+}
+
+/* The store in memory, the environment on disk: folders are linked, nothing else can be. */
+static void works_across_file_systems(void **state)
+{
+    static const int which[] = { DEMO1, PART_A, PART_B };
+    struct place *p = *state;
+    struct apply_result r;
+    struct err e = { 0 };
+    char other[64] = "/dev/shm/blast-apply-XXXXXX";
+    struct stat here, there;
+    AUTO_ENV env;
+
+    if (stat(p->root, &here) < 0 || stat("/dev/shm", &there) < 0 || here.st_dev == there.st_dev || !mkdtemp(other)) {
+        print_message("SKIP: there is no second file system to write to\n");
+        return;
+    }
+    (void)snprintf(p->path, sizeof p->path, "%s/env", other);
+    create(p, false, &env);
+    if (!apply_request(p, &env, &(struct request){ which, 3, LINK_TREE, false }, &r, &e))
+        fail_msg("%s", e.text);
+    assert_prints(&env, "bin/python", "import demo, single, space.a, space.b; print(single.__file__.count('env/lib'))",
+                  "1");
+    assert_false(apply_request(p, &env, &(struct request){ which, 1, LINK_HARDLINK, false }, &r, &e));
+    assert_non_null(strstr(e.text, "hard links do not work between the store and the environment"));
+    assert_non_null(strstr(e.hint, "--link-mode"));
+    assert_false(apply_request(p, &env, &(struct request){ which, 1, LINK_REFLINK, false }, &r, &e));
+    assert_true(apply_request(p, &env, &(struct request){ which, 1, LINK_AUTO, false }, &r, &e));
+    assert_int_equal(r.link.mode, geteuid() == 0 ? LINK_COPY : LINK_TREE);
+    assert_int_equal(r.link.note.n != 0, geteuid() == 0);
+    assert_prints(&env, "bin/demo-tool", NULL, "demo 1.0");
+    assert_true(file_remove_tree(AT_FDCWD, other, &e));
 }
 
 static void scripts_start_from_any_path(void **state)
 {
     static const char *const names[] = { "plain", "with space", "quote'\"$HOME`x`", "umlaut-\xc3\xa4",
                                          "back\\slash and three ''' quotes",
-                                         "a-path-that-is-so-long-that-the-kernel-would-cut-the-first-line-of-the-script-"
-                                         "and-then-some-more-of-it-to-be-sure-about-it" };
+                                         "a-path-that-is-so-long-that-the-kernel-would-cut-the-first-line-of-the-"
+                                         "script-and-then-some-more-of-it-to-be-sure-about-it" };
     struct place *p = *state;
 
     for (size_t i = 0; i < COUNT(names); i++) {
@@ -375,9 +424,6 @@ static void scripts_start_from_any_path(void **state)
         struct apply_result r;
         struct err e = { 0 };
         AUTO_ENV env;
-        char keep[96];
-
-        (void)snprintf(keep, sizeof keep, "%s", p->path);
         struct str long_path = arena_printf(&p->arena, "%s/%s/env", p->root, names[i]);
         struct env_new spec = { .path = long_path.p, .state = p->state,
                                 .python = { .executable = STR(PYTHON), .version = STR("3"), .major = p->major,
@@ -385,7 +431,7 @@ static void scripts_start_from_any_path(void **state)
 
         assert_true(env_create(&spec, &env, &e));
         assert_true(env_lock(&env, NULL, &e));
-        assert_true(apply(p, &env, LINK_TREE, which, 1, false, &r, &e));
+        assert_true(apply_request(p, &env, &(struct request){ which, 1, LINK_TREE, false }, &r, &e));
         assert_prints(&env, "bin/demo-tool", NULL, "demo 1.0");
     }
 }
@@ -400,7 +446,7 @@ static void compiles_the_store_behind_the_back(void **state)
     AUTO_ENV env;
 
     create(p, false, &env);
-    assert_true(apply(p, &env, LINK_TREE, which, 1, false, &r, &e));
+    assert_true(apply_request(p, &env, &(struct request){ which, 1, LINK_TREE, false }, &r, &e));
     hex = str_of(p->entry[DEMO1].hex);
     assert_true(compile_start(&p->store, env_path(&env, "bin/python"), &hex, 1, &e));
     assert_true(compile_wait(&p->store, 60000, &e));
@@ -418,6 +464,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(keeps_what_the_history_needs_in_the_store, set_up, tear_down),
         cmocka_unit_test_setup_teardown(changes_a_plain_environment_in_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(never_removes_outside_the_environment, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(works_across_file_systems, set_up, tear_down),
         cmocka_unit_test_setup_teardown(scripts_start_from_any_path, set_up, tear_down),
         cmocka_unit_test_setup_teardown(compiles_the_store_behind_the_back, set_up, tear_down),
     };

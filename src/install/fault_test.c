@@ -1,6 +1,6 @@
 /* Every call that changes a file fails once in turn, or the process ends there. Afterwards the environment is the old
  * one or the new one, opening it repairs what was left, and the same change then succeeds. */
-#include "../../tests/fault/shim.c"
+#include <../tests/fault/shim.c>
 
 #include <setjmp.h>
 #include <stddef.h>
@@ -108,14 +108,13 @@ static bool apply(struct place *p, struct env *env, bool new, enum link_mode mod
 
 static bool undo(struct place *p, struct env *env, struct err *e)
 {
-    struct generation_reason reason = { STR("undo"), STR("cli") };
+    struct apply_return back = { .store = &p->store, .how = GENERATION_UNDO, .reason = { STR("undo"), STR("cli") },
+                                 .durable = true };
     AUTO_ARENA a = { 0 };
     struct apply_result r;
-    uint32_t target;
 
     arena_init(&a);
-    return history_undo_target(env, 1, &target, e) &&
-           apply_restore(env, &p->store, target, GENERATION_UNDO, &reason, true, &a, &r, e);
+    return history_undo_target(env, 1, &back.seq, e) && apply_restore(env, &back, &a, &r, e);
 }
 
 static void assert_text(struct env *env, const char *below, const char *want, const char *when)

@@ -84,7 +84,8 @@ static void claim(struct place *p, struct str to, uint32_t package, const unsign
     bool same = sha256 && o->sha256 && memcmp(sha256, o->sha256, HASH_SHA256) == 0;
 
     if (!same && o->package != package)
-        place_warn(p, arena_printf(p->arena, "'" STR_FMT "' is in '" STR_FMT "' and in '" STR_FMT "'; the last one is used",
+        place_warn(p, arena_printf(p->arena,
+                                   "'" STR_FMT "' is in '" STR_FMT "' and in '" STR_FMT "'; the last one is used",
                                    STR_ARG(to), STR_ARG(name_of(p, o->package)), STR_ARG(name_of(p, package))));
     *o = (struct place_owner){ package, sha256 };
 }

@@ -21,6 +21,11 @@ struct plan_package {
     bool direct;
 };
 
+struct plan_side {
+    const struct plan_package *p;
+    size_t n;
+};
+
 struct plan_step {
     enum plan_kind kind;
     const struct plan_package *have, *want; /* NULL for PLAN_ADD, PLAN_REMOVE */
@@ -34,5 +39,5 @@ struct plan {
 
 /* `keep_others`: what is installed and not wanted stays. Everything in *out lives in the arena and points to the
  * packages given. */
-void plan_make(const struct plan_package *have, size_t n_have, const struct plan_package *want, size_t n_want,
-               bool keep_others, struct arena *a, struct plan *out);
+void plan_make(const struct plan_side *have, const struct plan_side *want, bool keep_others, struct arena *a,
+               struct plan *out);

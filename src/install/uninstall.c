@@ -230,7 +230,8 @@ static bool list_all(struct lister *l, struct str dist_info, struct err *e)
         struct str path;
 
         if (!normalise(l->env->site, r.row[i].path, l->arena, &path))
-            return err_set(e, ERR_ENVIRONMENT, "RECORD of '" STR_FMT "' names '" STR_FMT "', which is outside the environment",
+            return err_set(e, ERR_ENVIRONMENT,
+                           "RECORD of '" STR_FMT "' names '" STR_FMT "', which is outside the environment",
                            STR_ARG(dist_info), STR_ARG(r.row[i].path));
         map_put(&l->files, path, 1);
         VEC_PUSH_IN(l->arena, &paths, path);
