@@ -14,7 +14,9 @@
 
 #define PRIORITY_WANTED 2 /* the solver stands still for it */
 #define PRIORITY_AHEAD 1
-#define AHEAD_MAX 50u     /* versions of one project fetched ahead at once */
+#define AHEAD_MAX 50u     /* versions of one project fetched ahead at once ... */
+#define AHEAD_FROM 5u     /* ... once so many were tried ... */
+#define AHEAD_EVERY 20u   /* ... and again after so many more */
 
 struct feed *feed_new(struct catalog *c, struct source *s, struct http *http)
 {
@@ -28,6 +30,10 @@ void feed_free(struct feed *f)
 {
     if (!f)
         return;
+    struct http_request *r;
+
+    while (f->http && (r = http_take_back(f->http)))
+        VEC_PUSH(&f->idle, r->user); /* guesses that nobody waits for any more */
     for (size_t i = 0; i < f->idle.n; i++) {
         struct feed_task *t = f->idle.p[i];
 
@@ -188,7 +194,7 @@ static void guess_metadata(struct feed *f, uint32_t project)
         if (rank == UINT32_MAX)
             return;
         if (catalog_candidate(c, project, rank)->state == CANDIDATE_WHEEL) {
-            meta_start(f, project, rank, PRIORITY_AHEAD);
+            (void)meta_start(f, project, rank, PRIORITY_AHEAD);
             return;
         }
         struct set one = set_one(rank);
@@ -245,45 +251,47 @@ void feed_learned(struct feed *f, uint32_t project, uint32_t rank, struct str te
 
 /* ------------------------------------------------------------ looking ahead */
 
-static bool threshold(uint32_t tried)
+/* Starts the metadata of candidates in `set` beyond rank `from`, past those that are here or under way. */
+static uint32_t start_run(struct feed *f, uint32_t project, const struct set *set, uint32_t from, uint32_t max)
 {
-    return tried == 5 || tried == 10 || tried % 20 == 0;
-}
+    bool lowest = f->c->settings->resolution == RESOLUTION_LOWEST;
+    uint32_t started = 0, rank = lowest ? set_above(set, from) : set_below(set, from);
 
-/* A project that is tried again and again: the next candidates of what is still allowed. */
-static void fetch_ahead(struct feed *f, uint32_t project, struct set allowed, uint32_t tried)
-{
-    struct catalog *c = f->c;
-    uint32_t count = MIN(tried, AHEAD_MAX);
-
-    while (count > 0 && !set_is_empty(&allowed)) {
-        uint32_t rank = catalog_choose(c, project, &allowed);
-        struct set one = set_one(rank);
-
-        if (rank == UINT32_MAX)
-            return;
-        if (catalog_candidate(c, project, rank)->state == CANDIDATE_WHEEL) {
-            meta_start(f, project, rank, PRIORITY_AHEAD);
-            count--;
-        }
-        allowed = set_minus(&f->a, &allowed, &one);
+    while (rank != UINT32_MAX && started < max) {
+        started += meta_start(f, project, rank, PRIORITY_AHEAD);
+        rank = lowest ? set_above(set, rank + 1) : set_below(set, rank);
     }
+    return started;
 }
 
+/* What is allowed now comes first; then what may be once the others have moved on: two projects that are released
+ * together (boto3 and botocore) allow each other only a few versions at a time. */
+static void fetch_ahead(struct feed *f, uint32_t project, const struct solve_open *o)
+{
+    bool lowest = f->c->settings->resolution == RESOLUTION_LOWEST;
+    uint32_t started = start_run(f, project, &o->allowed, lowest ? 0 : UINT32_MAX, AHEAD_MAX);
+
+    if (started < AHEAD_MAX && !set_is_empty(&o->allowed))
+        (void)start_run(f, project, &o->lasting, lowest ? set_max(&o->allowed) + 1 : set_min(&o->allowed),
+                        AHEAD_MAX - started);
+}
+
+/* Projects that are tried version after version: more will be wanted, so they are fetched in batches. */
 static void look_ahead(struct feed *f, const struct solve *solver)
 {
     struct solve_open open;
     uint32_t at = 0;
 
     while (solve_open_next(solver, &at, &open)) {
-        if (open.pkg == PKG_ROOT || open.tried < 5 || !threshold(open.tried))
+        if (open.pkg == PKG_ROOT || open.tried < AHEAD_FROM)
             continue;
-        struct catalog_project *p = f->c->projects.p[f->s->packages.p[open.pkg].project];
+        uint32_t project = f->s->packages.p[open.pkg].project;
+        struct catalog_project *p = f->c->projects.p[project];
 
-        if (p->tried_at == open.tried)
+        if (open.tried < p->tried_at + (open.tried < AHEAD_EVERY ? AHEAD_FROM : AHEAD_EVERY))
             continue;
         p->tried_at = open.tried;
-        fetch_ahead(f, f->s->packages.p[open.pkg].project, open.allowed, open.tried);
+        fetch_ahead(f, project, &open);
     }
 }
 
@@ -309,7 +317,7 @@ static void start_lacking(struct feed *f, int priority)
     while (c->lacking_meta.n) {
         struct catalog_want w = c->lacking_meta.p[--c->lacking_meta.n];
 
-        meta_start(f, w.project, w.rank, PRIORITY_WANTED);
+        (void)meta_start(f, w.project, w.rank, PRIORITY_WANTED);
     }
 }
 

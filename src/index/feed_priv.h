@@ -53,8 +53,9 @@ void feed_task_done(struct feed_task *t);
 /* The answer cannot be had: for a metadata file the version becomes unusable, unless it is the network's fault. */
 void feed_fail(struct feed *f, const struct err *e);
 
-/* fetch_meta.c: asks for the metadata of a candidate, however it can be had; and takes an answer. */
-void meta_start(struct feed *f, uint32_t project, uint32_t rank, int priority);
+/* fetch_meta.c: asks for the metadata of a candidate, however it can be had: false when it is here, under way, or of no
+ * use; and takes an answer. */
+bool meta_start(struct feed *f, uint32_t project, uint32_t rank, int priority);
 void meta_done(struct feed_task *t);
 /* feed.c: metadata has come; asks for the pages of its requirements. */
 void feed_learned(struct feed *f, uint32_t project, uint32_t rank, struct str text);

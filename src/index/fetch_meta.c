@@ -89,7 +89,7 @@ static void read_local(struct feed *f, uint32_t project, uint32_t rank, struct s
     feed_learned(f, project, rank, text);
 }
 
-void meta_start(struct feed *f, uint32_t project, uint32_t rank, int priority)
+bool meta_start(struct feed *f, uint32_t project, uint32_t rank, int priority)
 {
     uint64_t key = (uint64_t)project << 32 | rank;
     struct catalog_project *p = f->c->projects.p[project];
@@ -99,10 +99,10 @@ void meta_start(struct feed *f, uint32_t project, uint32_t rank, int priority)
     bool fresh;
 
     if (cand->state != CANDIDATE_WHEEL || catalog_metadata(f->c, project, rank, true, &scratch, &m))
-        return;
+        return false;
     (void)map_get_or_add_u64(&f->meta_asked, key, 1, &fresh);
     if (!fresh)
-        return;
+        return false;
     const struct listing_file *file = catalog_file(p, cand);
     struct str url = url_of(f, project, rank);
 
@@ -110,12 +110,13 @@ void meta_start(struct feed *f, uint32_t project, uint32_t rank, int priority)
         f->arrived++;
         read_local(f, project, rank, url);
     } else if (f->c->settings->offline) {
-        return; /* a guess; what is really wanted is refused by feed_wait() */
+        return false; /* a guess; what is really wanted is refused by feed_wait() */
     } else if (file->flags & LISTING_METADATA || !lacks_side_files(f, url)) {
         start_side(f, project, rank, url, priority);
     } else {
         start_tail(f, project, rank, url, priority);
     }
+    return true;
 }
 
 static void learn(struct feed_task *t, struct str text)
