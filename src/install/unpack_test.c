@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <elf.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -248,6 +249,66 @@ static void follows_origin_paths(void **state)
     assert_int_equal(elf_library_paths(STR(""), list), 0);
 }
 
+/* The least that a dynamic loader would take: headers, one segment, one dynamic section, its strings. */
+struct tiny_elf {
+    Elf64_Ehdr head;
+    Elf64_Phdr load, dynamic;
+    Elf64_Dyn entries[3];
+    char strings[64];
+};
+
+static struct tiny_elf elf_with_path(const char *path)
+{
+    struct tiny_elf t = { .head = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+                                    .e_phoff = offsetof(struct tiny_elf, load), .e_phentsize = sizeof(Elf64_Phdr),
+                                    .e_phnum = 2 },
+                          .load = { .p_type = PT_LOAD, .p_vaddr = 0x1000, .p_filesz = sizeof t },
+                          .dynamic = { .p_type = PT_DYNAMIC, .p_offset = offsetof(struct tiny_elf, entries),
+                                       .p_filesz = sizeof t.entries } };
+
+    t.entries[0] = (Elf64_Dyn){ DT_STRTAB, { 0x1000 + offsetof(struct tiny_elf, strings) } };
+    t.entries[1] = (Elf64_Dyn){ DT_RUNPATH, { 1 } };
+    (void)snprintf(t.strings + 1, sizeof t.strings - 1, "%s", path);
+    return t;
+}
+
+static void marks_libraries_that_look_outside_the_wheel(void **state)
+{
+    static const struct {
+        const char *path;
+        bool leaves;
+    } cases[] = {
+        { "$ORIGIN", false },
+        { "$ORIGIN/../demo.libs", false },
+        { "/usr/lib:$ORIGIN/../demo.libs", false },
+        { "$ORIGIN/../nvidia/lib", true },
+        { "$ORIGIN/../demo.libs:$ORIGIN/../../..", true },
+    };
+    struct place *p = *state;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct tiny_elf t = elf_with_path(cases[i].path);
+        struct str content = { (const char *)&t, sizeof t };
+        struct store_entry entry;
+        struct err e = { 0 };
+        struct maker m;
+        bool there;
+
+        maker_init(&m, "demo", "1.0");
+        maker_member(&m, "demo/x.so", content, true);
+        maker_row(&m, "demo/x.so", content);
+        maker_add(&m, "demo.libs/liby.so", "");
+        maker_identity(&m);
+        assert_true(store_drop(&p->store, HEX, &e));
+        assert_true(unpack(p, "demo-1.0-py3-none-any.whl", maker_finish(&m), &e));
+        assert_true(store_find(&p->store, HEX, &entry, &there, &e) && there);
+        if ((entry.flags & STORE_RPATH_LEAVES) != (cases[i].leaves ? STORE_RPATH_LEAVES : 0))
+            fail_msg("'%s' gives the flags %u", cases[i].path, entry.flags);
+        store_release(&entry);
+        maker_clear(&m);
+    }
+}
+
 static void many_wheels_share_one_pool(void **state)
 {
     struct place *p = *state;
@@ -305,6 +366,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refuses_formats_it_does_not_know, set_up, tear_down),
         cmocka_unit_test_setup_teardown(marks_code_that_runs_at_start_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_wheels_share_one_pool, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(marks_libraries_that_look_outside_the_wheel, set_up, tear_down),
         cmocka_unit_test(follows_origin_paths),
     };
 
