@@ -12,11 +12,14 @@
 #include "net/auth.h"
 #include "net/http.h"
 #include "net/url.h"
+#include "pep/marker.h"
 #include "pep/name.h"
 #include "resolve/explain.h"
 #include "resolve/solve.h"
 #include "sync/solution.h"
 #include "sync/workspace.h"
+
+#define CONNECTIONS 40 /* to one host over HTTP/1.1: with 20 ms a request 16 are too few, on loopback it does not matter */
 
 void pkg_net_init(struct pkg_net *n, struct workspace *w)
 {
@@ -28,6 +31,7 @@ bool pkg_net_open(struct pkg_net *n, const struct inputs *in, struct err *e)
     const struct config *c = &n->w->config;
     struct http_config h = {
         .max_requests = (unsigned)c->resolver_max_concurrent_requests,
+        .max_connections = CONNECTIONS,
         .timeout_s = (unsigned)c->resolver_request_timeout,
         .insecure = !c->resolver_verify_ssl,
         .offline = in->index.offline,
@@ -80,6 +84,8 @@ static bool add_direct_files(struct run *r, struct err *e)
     for (size_t i = 0; i < r->in->roots.n; i++) {
         const struct source_root *root = &r->in->roots.p[i];
 
+        if (root->req.marker && !marker_is_true(root->req.marker, r->target.env, NULL, 0))
+            continue; /* for another platform, perhaps beside one for this */
         if (root->req.url.n && !flat_direct(&r->catalog, root->req.url, root->req.name, &project, e))
             return err_wrap(e, STR_FMT ": requirement '" STR_FMT "'", STR_ARG(root->origin), STR_ARG(root->text));
     }
@@ -160,17 +166,17 @@ static bool run_solve(struct run *r, struct pkg_net *net, const struct watch *wa
     return state == SOLVE_DONE || failed(r, e);
 }
 
-bool pkg_resolve(struct workspace *w, const struct inputs *in, const struct pkg_pin *pin, size_t n_pin,
-                 struct pkg_net *net, const struct watch *watch, struct timings *t, struct lock *out, struct err *e)
+bool pkg_resolve(const struct pkg_job *job, const struct pkg_pin *pin, size_t n_pin, struct lock *out, struct err *e)
 {
-    struct run r = { .w = w, .in = in };
+    struct run r = { .w = job->w, .in = job->in };
+    struct timings *t = job->timings;
     uint64_t begun = clock_us();
     struct feed_figures figures = { 0 };
-    bool ok = run_open(&r, pin, n_pin, net, e) && run_solve(&r, net, watch, e);
+    bool ok = run_open(&r, pin, n_pin, job->net, e) && run_solve(&r, job->net, job->watch, e);
 
     if (r.feed)
         feed_figures(r.feed, &figures);
-    ok = ok && solution_lock(w, in, &r.source, r.solver, out, e);
+    ok = ok && solution_lock(job->w, job->in, &r.source, r.solver, out, e);
     t->pages += figures.pages;
     t->metadata += figures.metadata;
     t->bytes += figures.bytes;
