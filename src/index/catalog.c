@@ -101,7 +101,8 @@ struct cursor {
 static void advance(struct catalog *c, struct cursor *k)
 {
     for (k->there = false; k->l && k->i < k->l->head->n_versions; k->i++) {
-        if (takes_part(c, k->l, &k->l->version[k->i]) && listing_version(k->l, k->i, &c->a, &k->v)) {
+        /* in this order: only the second may trust where the first found the files to be */
+        if (listing_version(k->l, k->i, &c->a, &k->v) && takes_part(c, k->l, &k->l->version[k->i])) {
             k->there = true;
             return;
         }
@@ -179,6 +180,13 @@ static bool may_use(const struct catalog *c, const struct listing *l)
     return !c->settings->refresh && fresh_is(l->head->checked, l->head->until, clock_now());
 }
 
+static void forget_record(struct catalog_project *p)
+{
+    fd_unmap(&p->mapped);
+    fd_close(&p->fd);
+    p->stale = false;
+}
+
 /* Looks at the cache for index number p->asking and the ones after it. True when the project is known now. */
 static bool from_cache(struct catalog *c, struct catalog_project *p)
 {
@@ -192,8 +200,7 @@ static bool from_cache(struct catalog *c, struct catalog_project *p)
         if (!cache_map(&c->listings, name, &p->mapped, &p->fd))
             return false;
         if (!listing_open(p->mapped, &l)) {
-            fd_unmap(&p->mapped);
-            fd_close(&p->fd);
+            forget_record(p);
             return false;
         }
         if (!may_use(c, &l)) {
@@ -205,8 +212,7 @@ static bool from_cache(struct catalog *c, struct catalog_project *p)
             p->index = s->url[p->asking];
             return true;
         }
-        fd_unmap(&p->mapped);
-        fd_close(&p->fd);
+        forget_record(p);
     }
     return true;
 }
@@ -237,6 +243,7 @@ void catalog_listed(struct catalog *c, uint32_t project, struct str record)
     if (!listing_open(record, &l))
         BUG("a listing just made does not open");
     if (l.head->absent && ++p->asking < c->settings->n_url) {
+        forget_record(p); /* the next index has a record, and an ETag, of its own */
         if (!from_cache(c, p)) {
             note_lacking(c, project);
             return;
@@ -361,7 +368,8 @@ static bool better(const struct catalog_project *p, const struct candidate *x, c
 
 static void judge_version(struct catalog *c, const struct catalog_project *p, uint32_t rank, struct candidate *out)
 {
-    bool pinned = p->pinned && spec_contains(p->pinned, &p->version[rank], SPEC_PRE_ALLOW);
+    bool pinned = rank == p->preferred_rank ||
+                  (p->pinned && spec_contains(p->pinned, &p->version[rank], SPEC_PRE_ALLOW));
     struct candidate best = { 0 };
 
     for (unsigned s = 0; s < p->n_listings; s++) {
@@ -407,11 +415,12 @@ struct candidate *catalog_candidate(struct catalog *c, uint32_t project, uint32_
 
 /* ------------------------------------------------------------ metadata */
 
+/* A file without a hash is known by where it lies; url_is_file() ones are not kept at all (see catalog_learned). */
 static uint64_t key_of(const struct catalog_project *p, const struct candidate *cand)
 {
     const struct listing_file *f = catalog_file(p, cand);
 
-    return known_key(catalog_text(p, cand, f->name), f->sha256);
+    return known_key(catalog_text(p, cand, f->flags & LISTING_SHA256 ? f->name : f->url), f->sha256);
 }
 
 static struct known *known_of(struct catalog *c, struct catalog_project *p)
@@ -440,12 +449,14 @@ void catalog_learned(struct catalog *c, uint32_t project, uint32_t rank, const s
     struct catalog_project *p = c->projects.p[project];
     struct candidate *cand = catalog_candidate(c, project, rank);
 
-    if (m) {
-        known_add(known_of(c, p), key_of(p, cand), m);
+    const struct listing_file *f = catalog_file(p, cand);
+    /* a file on this machine may be built again under the same name */
+    bool keep = f->flags & LISTING_SHA256 || !url_is_file(catalog_text(p, cand, f->url));
+
+    if (m && known_add(known_of(c, p), key_of(p, cand), m, keep))
         return;
-    }
     cand->state = CANDIDATE_BROKEN;
-    cand->why = arena_str(&c->a, why);
+    cand->why = m ? STR("has more requirements than can be kept") : arena_str(&c->a, why);
 }
 
 /* ------------------------------------------------------------ choosing */

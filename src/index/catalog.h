@@ -17,6 +17,7 @@
 #include "base/vec.h"
 #include "index/known.h"
 #include "index/listing.h"
+#include "index/page.h"
 #include "pep/marker_env.h"
 #include "pep/spec.h"
 #include "pep/version.h"
@@ -125,6 +126,7 @@ struct catalog {
     VEC(struct catalog_want) lacking_meta;
     struct map flat;                  /* find-links: project -> index into flat_lists */
     VEC(struct listing) flat_lists;
+    VEC(struct page) flat_pages;      /* what each of them was made from, for a second folder with the same project */
     struct err e;                     /* first failure of the cache's or the indexes' side */
 };
 

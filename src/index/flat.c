@@ -64,21 +64,29 @@ static int by_project(const void *x, const void *y)
     return k ? k : str_cmp(a->link.name, b->link.name);
 }
 
+/* The files of one project, behind those that another folder has of it. */
 static bool add_group(struct catalog *c, const struct named *from, size_t n, struct err *e)
 {
-    struct page_link *links = ARENA_ARRAY(&c->a, struct page_link, n);
-    struct page page = { .link = links, .n = (uint32_t)n };
-    struct str record;
-    struct listing l;
+    bool fresh;
+    uint32_t at = map_get_or_add(&c->flat, from->project, (uint32_t)c->flat_lists.n, &fresh);
 
+    if (fresh) {
+        VEC_PUSH_IN(&c->a, &c->flat_pages, (struct page){ 0 });
+        VEC_PUSH_IN(&c->a, &c->flat_lists, (struct listing){ 0 });
+    }
+    struct page *page = &c->flat_pages.p[at];
+    struct page_link *links = ARENA_ARRAY(&c->a, struct page_link, page->n + n);
+    struct str record;
+
+    for (uint32_t i = 0; i < page->n; i++)
+        links[i] = page->link[i];
     for (size_t i = 0; i < n; i++)
-        links[i] = from[i].link;
-    if (!make_listing(c, from->project, &page, STR(""), &record, e))
+        links[page->n + i] = from[i].link;
+    *page = (struct page){ .link = links, .n = page->n + (uint32_t)n };
+    if (!make_listing(c, from->project, page, STR(""), &record, e))
         return false;
-    if (!listing_open(record, &l))
+    if (!listing_open(record, &c->flat_lists.p[at]))
         BUG("a listing just made does not open");
-    map_put(&c->flat, from->project, (uint32_t)c->flat_lists.n);
-    VEC_PUSH_IN(&c->a, &c->flat_lists, l);
     return true;
 }
 
@@ -143,12 +151,45 @@ bool flat_read_folder(struct str path, struct catalog *c, struct err *e)
     return flat_read_page(&page, c, e);
 }
 
+/* The hash behind '#'. One that cannot be checked must not be passed over. */
+static bool take_fragment(struct catalog *c, struct str fragment, struct page_link *l, struct err *e)
+{
+    static const char *const strong[] = { "sha512", "sha384", "blake2b" };
+    struct str hex;
+
+    if (!fragment.p)
+        return true;
+    if (url_fragment_get(fragment, STR("sha256"), &hex)) {
+        l->has_sha256 = hash_from_hex(hex, l->sha256, sizeof l->sha256);
+        return l->has_sha256 || err_set(e, ERR_PACKAGE, "'" STR_FMT "' is no sha256", STR_ARG(hex));
+    }
+    for (size_t i = 0; i < COUNT(strong); i++)
+        if (l->other_hash.n == 0 && url_fragment_get(fragment, str_of(strong[i]), &hex))
+            l->other_hash = arena_printf(&c->a, "%s=" STR_FMT, strong[i], STR_ARG(hex));
+    return true;
+}
+
+/* Two requirements may name one project by URL only when they name the same one. */
+static bool check_same(struct catalog *c, uint32_t project, const struct page_link *l, struct err *e)
+{
+    const struct catalog_project *p = c->projects.p[project];
+
+    if (!p->only_direct)
+        return true;
+    struct str before = listing_text(&p->listing[0], p->listing[0].file[0].url);
+
+    if (str_eq(before, l->url))
+        return true;
+    return err_set(e, ERR_PACKAGE, "'" STR_FMT "' is required from '" STR_FMT "' and from '" STR_FMT "'",
+                   STR_ARG(p->name), STR_ARG(url_redacted(&c->a, before)), STR_ARG(url_redacted(&c->a, l->url)));
+}
+
 bool flat_direct(struct catalog *c, struct str url, struct str name, uint32_t *project, struct err *e)
 {
     struct page_link *l = ARENA_NEW(&c->a, struct page_link);
     struct page page = { .link = l, .n = 1 };
     struct wheel_name w;
-    struct str fragment, hex, record;
+    struct str fragment, record;
 
     l->url = url_without_fragment(url, &fragment);
     if (!url_file_name(&c->a, l->url, &l->name, e))
@@ -160,13 +201,15 @@ bool flat_direct(struct catalog *c, struct str url, struct str name, uint32_t *p
     if (name.n && !name_eq(name, w.project))
         return err_set(e, ERR_PACKAGE, "'" STR_FMT "' is required, but the file is '" STR_FMT "'", STR_ARG(name),
                        STR_ARG(l->name));
-    if (fragment.p && url_fragment_get(fragment, STR("sha256"), &hex))
-        l->has_sha256 = hash_from_hex(hex, l->sha256, sizeof l->sha256);
+    if (!take_fragment(c, fragment, l, e))
+        return false;
     struct str key = name_normalize(&c->a, w.project);
 
     if (!make_listing(c, key, &page, l->url, &record, e))
         return false;
     *project = catalog_project(c, key);
+    if (!check_same(c, *project, l, e))
+        return false;
     catalog_direct(c, *project, record);
     return true;
 }

@@ -9,11 +9,12 @@ struct catalog;
 struct err;
 struct page;
 
-/* Adds the wheels and source distributions of a folder (or of one file). ERR_CONFIG when it cannot be read. */
+/* Adds the wheels and source distributions of a folder. ERR_CONFIG when it cannot be read. */
 MUST_USE bool flat_read_folder(struct str path, struct catalog *c, struct err *e);
 /* Adds what a page of links names; the links' texts must live as long as the catalog. */
 MUST_USE bool flat_read_page(const struct page *page, struct catalog *c, struct err *e);
 
-/* One file as the only candidate of its project: a requirement by URL or path. `url` may carry a "#sha256=..." fragment.
- * Sets *project to its number. ERR_PACKAGE when it is no wheel. */
+/* One file as the only candidate of its project: a requirement by URL or path. `url` may carry a "#sha256=..." fragment
+ * (or sha384, sha512, blake2b). Sets *project to its number. ERR_PACKAGE when it is no wheel, when its hash is none, or
+ * when another URL was given for the project before. */
 MUST_USE bool flat_direct(struct catalog *c, struct str url, struct str name, uint32_t *project, struct err *e);

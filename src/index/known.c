@@ -17,7 +17,7 @@ struct entry {
     uint64_t check; /* hash_fast of what follows it */
     uint32_t size;  /* of head, texts and padding */
     uint32_t n_requires, n_extra;
-    uint32_t zero;
+    uint32_t passing; /* not for the disk: 0 there */
 };
 
 uint64_t known_key(struct str file_name, const unsigned char sha256[32])
@@ -63,17 +63,37 @@ void known_open(const struct cache *c, struct str project, struct known *out)
             break;
         map_put_u64(&out->index, en->key, (uint32_t)at);
         at += en->size;
+        out->whole = at;
+    }
+}
+
+/* What was learned to be kept, behind `front`. */
+static void gather_kept(const struct known *k, struct str front, struct buf *out)
+{
+    (void)buf_str(out, front); /* one that does not fit is not written, see known_close() */
+    for (size_t at = 0; at < k->fresh.n;) {
+        const struct entry *en = (const void *)(k->fresh.p + at);
+
+        if (!en->passing)
+            (void)buf_add(out, en, en->size);
+        at += en->size;
     }
 }
 
 void known_close(struct known *k, const struct cache *c, struct str project)
 {
+    bool torn = k->whole < k->record.n;
+    AUTO_BUF b;
     char name[128];
 
-    if (k->fresh.n) {
-        cache_name(project, "", name);
-        (void)cache_append(c, name, buf_done(&k->fresh)); /* a cache: asked for again next time */
-    }
+    buf_init(&b, RECORD_MAX);
+    gather_kept(k, torn ? str_sub(k->record, 0, k->whole) : STR(""), &b);
+    cache_name(project, "", name);
+    /* behind a torn entry nothing would be found again. A cache: what cannot be written is asked for next time */
+    if (b.n && !b.full && torn)
+        (void)cache_put(c, name, buf_done(&b));
+    else if (b.n && !b.full)
+        (void)cache_append(c, name, buf_done(&b));
     buf_clear(&k->fresh);
     map_clear(&k->index);
     fd_unmap(&k->record);
@@ -136,17 +156,22 @@ static void add_text(struct buf *b, struct str s)
 {
     uint32_t n = (uint32_t)s.n;
 
-    (void)buf_add(b, &n, sizeof n); /* the limit is far above what METADATA_MAX lets in */
+    (void)buf_add(b, &n, sizeof n); /* known_add() looks at `full` */
     (void)buf_str(b, s);
 }
 
-void known_add(struct known *k, uint64_t key, const struct metadata *m)
+bool known_add(struct known *k, uint64_t key, const struct metadata *m, bool keep)
 {
     size_t start = k->fresh.n;
-    struct entry en = { .key = key, .n_requires = (uint32_t)m->n_requires_dist, .n_extra = (uint32_t)m->n_provides_extra };
+    struct entry en = {
+        .key = key,
+        .n_requires = (uint32_t)m->n_requires_dist,
+        .n_extra = (uint32_t)m->n_provides_extra,
+        .passing = !keep,
+    };
 
     if (m->n_requires_dist > TEXTS_MAX || m->n_provides_extra > TEXTS_MAX || start >= FRESH)
-        return;
+        return false;
     (void)buf_add(&k->fresh, &en, sizeof en);
     add_text(&k->fresh, m->requires_python);
     for (size_t i = 0; i < m->n_requires_dist; i++)
@@ -155,9 +180,15 @@ void known_add(struct known *k, uint64_t key, const struct metadata *m)
         add_text(&k->fresh, m->provides_extra[i]);
     while (k->fresh.n % 8 && !k->fresh.full)
         (void)buf_char(&k->fresh, '\0');
+    if (k->fresh.full) {
+        k->fresh.n = start;
+        k->fresh.full = false;
+        return false;
+    }
     struct entry *put = (void *)(k->fresh.p + start);
 
     put->size = (uint32_t)(k->fresh.n - start);
     put->check = checksum(put);
     map_put_u64(&k->index, key, (uint32_t)start | FRESH);
+    return true;
 }

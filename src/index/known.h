@@ -2,7 +2,8 @@
  *
  * A resolve needs of a file's METADATA only Requires-Python, Requires-Dist and Provides-Extra. They are kept for good
  * (a published file never changes: the key holds its sha256), each as an entry with a checksum, so that a torn tail
- * or a foreign byte ends the record instead of being believed. Looking one up is a hash probe into the mapping.
+ * or a foreign byte ends the record instead of being believed; the next writer replaces such a record.
+ * Looking one up is a hash probe into the mapping.
  */
 #pragma once
 
@@ -21,6 +22,7 @@ struct metadata;
 
 struct known {
     struct str record; /* mapped */
+    size_t whole;      /* bytes of it that are entries: what follows is torn */
     int fd;
     struct map index;  /* key -> offset of the entry; those in `fresh` have the top bit set */
     struct buf fresh;  /* entries learned now, not yet on disk */
@@ -45,4 +47,5 @@ void known_close(struct known *k, const struct cache *c, struct str project);
  * arrays live in the arena. */
 MUST_USE bool known_find(const struct known *k, uint64_t key, struct arena *a, struct known_meta *out);
 MUST_USE bool known_has(const struct known *k, uint64_t key);
-void known_add(struct known *k, uint64_t key, const struct metadata *m);
+/* `keep`: it goes to the disk at known_close(); else it is known until then only. False when it is too large. */
+MUST_USE bool known_add(struct known *k, uint64_t key, const struct metadata *m, bool keep);

@@ -71,6 +71,8 @@ static bool read_name(struct builder *b, const struct page_link *l, struct str p
             return false;
         version = s.version;
     }
+    if (str_find(l->name, '/') < l->name.n || memchr(l->name.p, '\0', l->name.n))
+        return false; /* a build tag may hold anything, and this becomes a file's name */
     return l->name.n < UINT16_MAX && version_parse(version, &b->a, &r->version);
 }
 
@@ -219,6 +221,8 @@ bool listing_version(const struct listing *l, uint32_t i, struct arena *a, struc
         return false;
     if (!v->exact)
         return version_parse(text, a, out);
+    if (v->n_release == 0 || v->n_release > VERSION_INLINE || text.n == 0)
+        return false; /* an exact version never looks like that, and others size their arrays by it */
     *out = (struct version){ .key = v->key, .text = text, .n_release = v->n_release };
     return true;
 }

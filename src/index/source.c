@@ -16,11 +16,14 @@ uint32_t source_package_of(struct source *s, uint32_t project, struct str extra)
     bool fresh;
     uint32_t i = map_get_or_add(&s->package_of, name, (uint32_t)s->packages.n, &fresh);
 
-    if (fresh) {
-        VEC_PUSH_IN(&s->a, &s->packages,
-                    (struct source_package){ .project = project, .extra = extra, .name = name, .base = i });
-        if (extra.n)
-            s->packages.p[i].base = source_package_of(s, project, STR(""));
+    if (!fresh)
+        return i;
+    VEC_PUSH_IN(&s->a, &s->packages,
+                (struct source_package){ .project = project, .extra = extra, .name = name, .base = i });
+    if (extra.n) {
+        uint32_t to = source_package_of(s, project, STR("")); /* may move the packages */
+
+        s->packages.p[i].base = to;
     }
     return i;
 }
@@ -66,7 +69,7 @@ bool source_applies(const struct source *s, const struct source_need *need, stru
 {
     if (extra.n == 0)
         return need->base_true;
-    return need->by_extra && !need->base_true && !need->bad &&
+    return need->by_extra && !need->base_true &&
            marker_is_true(need->req.marker, s->catalog->target->env, &extra, 1);
 }
 
@@ -95,11 +98,10 @@ bool source_need_set(struct source *s, struct source_need *n)
         return false;
     const struct catalog_project *p = c->projects.p[n->project];
 
-    n->set = p->only_direct ? set_span(0, p->n) : ranks_of(s, &n->req.spec, p);
+    n->set = ranks_of(s, &n->req.spec, p);
     n->has_set = true;
     return true;
 }
-
 
 struct dep_list {
     VEC(struct solve_dep) dep;
@@ -134,14 +136,16 @@ static void note_root(struct source *s, const struct source_root *r, uint32_t pr
         return;
     /* several constraints on one project: their clauses together */
     struct spec *all = ARENA_NEW(&s->a, struct spec);
-    struct spec_clause *clause = ARENA_ARRAY(&s->a, struct spec_clause, spec->n + (p->constraint ? p->constraint->n : 0));
+    uint32_t n = p->constraint ? p->constraint->n : 0;
+    struct spec_clause *clause = ARENA_ARRAY(&s->a, struct spec_clause, n + spec->n);
 
-    if (p->constraint) {
+    if (p->constraint)
         *all = *p->constraint;
-        memcpy(clause, p->constraint->clause, p->constraint->n * sizeof *clause);
-    }
-    memcpy(clause + all->n, spec->clause, spec->n * sizeof *clause);
-    all->n += spec->n;
+    for (uint32_t i = 0; i < n; i++)
+        clause[i] = p->constraint->clause[i];
+    for (uint32_t i = 0; i < spec->n; i++)
+        clause[n + i] = spec->clause[i];
+    all->n = n + spec->n;
     all->clause = clause;
     all->has_same = all->has_same || spec->has_same;
     all->names_pre = all->names_pre || spec->names_pre;
@@ -167,7 +171,7 @@ bool source_open(struct source *s, struct catalog *c, const struct source_root *
         need->project = catalog_project(c, r->req.key);
         s->root_need[i] = (uint32_t)s->needs.n;
         VEC_PUSH_IN(&s->a, &s->needs, need);
-        if (r->req.url.n && !c->projects.p[need->project]->only_direct)
+        if (need->base_true && r->req.url.n && !c->projects.p[need->project]->only_direct)
             return err_set(e, ERR_PACKAGE, "the URL of '" STR_FMT "' was not prepared", STR_ARG(r->text));
         if (need->base_true)
             note_root(s, r, need->project);

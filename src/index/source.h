@@ -57,7 +57,7 @@ struct source {
     const struct source_root *roots;
     size_t n_roots;
     uint32_t *root_need;
-    struct map deps_of; /* (package, rank) -> index into deps, +1 */
+    struct map deps_of; /* (package, rank) -> index into deps */
     VEC(struct solve_deps) deps;
     bool no_deps;
 };
