@@ -32,6 +32,12 @@ bool cmd_lock(struct cmd *c, struct err *e)
     struct lockfile l;
     bool check = option_flag(&c->options, OPT_CHECK);
     struct str output = option_value(&c->options, OPT_OUTPUT);
+    struct sync_lock_job job = {
+        .path = output.n ? arena_cstr(c->a, output) : NULL,
+        .check = check,
+        .watch = &common_watch,
+        .timings = &t,
+    };
 
     common_request(c, &r);
     r.require_hashes = r.require_hashes || option_flag(&c->options, OPT_HASHES);
@@ -41,7 +47,7 @@ bool cmd_lock(struct cmd *c, struct err *e)
         (void)err_set(e, ERR_CONFIG, "there is nothing to lock in '%s'", w.where.dir);
         return err_hint(e, "add packages with blast install, or name a file: blast lock -r requirements.in");
     }
-    if (!sync_lock(&w, output.n ? arena_cstr(c->a, output) : NULL, check, &common_watch, &t, &l, e))
+    if (!sync_lock(&w, &job, &l, e))
         return false;
     common_warnings(&w);
     if (ui.json && !lockfile_load(&w, &l, e))

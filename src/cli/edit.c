@@ -125,10 +125,11 @@ static bool try_lock(struct workspace *w, struct sync_job *job, struct lockfile 
 {
     struct inputs in;
     AUTO_PKG_NET net;
+    struct pkg_job pkg = { w, &in, &net, job->watch, job->timings };
 
     pkg_net_init(&net, w);
-    return workspace_python(w, e) && inputs_gather(w, &in, e) &&
-           lockfile_make(w, &in, NULL, &net, job->watch, job->timings, l, e) && lockfile_load(w, l, e);
+    return workspace_python(w, e) && inputs_gather(w, &in, e) && lockfile_make(&pkg, NULL, l, e) &&
+           lockfile_load(w, l, e);
 }
 
 bool edit_install(struct cmd *c, struct workspace *w, struct request *r, struct sync_job *job,

@@ -26,6 +26,7 @@ struct run {
     struct sync_outcome *out;
     struct inputs in;
     struct pkg_net net;
+    struct pkg_job pkg; /* of the above */
     struct env env;
     bool env_open;
     struct store store;
@@ -126,7 +127,7 @@ static bool make_lock(struct run *r, struct err *e)
     struct sync_outcome *o = r->out;
 
     if (!r->job->no_lock)
-        return lockfile_make(r->w, &r->in, NULL, &r->net, r->job->watch, r->job->timings, &o->lock, e);
+        return lockfile_make(&r->pkg, NULL, &o->lock, e);
     struct env_packages have = { 0 };
     struct pkg_pin *pin = NULL;
 
@@ -136,8 +137,7 @@ static bool make_lock(struct run *r, struct err *e)
     for (size_t i = 0; i < have.n; i++)
         pin[i] = (struct pkg_pin){ have.p[i].name, have.p[i].version };
     o->lock = (struct lockfile){ .loaded = true };
-    return pkg_resolve(r->w, &r->in, pin, r->w->request->upgrade ? 0 : have.n, &r->net, r->job->watch,
-                       r->job->timings, &o->lock.lock, e);
+    return pkg_resolve(&r->pkg, pin, r->w->request->upgrade ? 0 : have.n, &o->lock.lock, e);
 }
 
 static bool select_packages(struct run *r, struct lock_selection *sel, struct err *e)
@@ -262,7 +262,7 @@ static bool run_all(struct run *r, struct err *e)
         return true;
     }
     return select_packages(r, &sel, e) && open_store(r, e) &&
-           pkg_fetch(w, &r->in, &sel, &r->store, &r->net, r->job->watch, r->job->timings, &r->wheels, e) && finish(r, e);
+           pkg_fetch(&r->pkg, &sel, &r->store, &r->wheels, e) && finish(r, e);
 }
 
 bool sync_run(struct workspace *w, const struct sync_job *job, struct sync_outcome *out, struct err *e)
@@ -271,20 +271,21 @@ bool sync_run(struct workspace *w, const struct sync_job *job, struct sync_outco
 
     *out = (struct sync_outcome){ .env_path = w->env_path };
     pkg_net_init(&r.net, w);
+    r.pkg = (struct pkg_job){ w, &r.in, &r.net, job->watch, job->timings };
     bool ok = run_all(&r, e);
 
     run_close(&r);
     return ok;
 }
 
-bool sync_lock(struct workspace *w, const char *path, bool check, const struct watch *watch, struct timings *t,
-               struct lockfile *out, struct err *e)
+bool sync_lock(struct workspace *w, const struct sync_lock_job *job, struct lockfile *out, struct err *e)
 {
     struct inputs in;
     AUTO_PKG_NET net;
+    struct pkg_job pkg = { w, &in, &net, job->watch, job->timings };
 
     pkg_net_init(&net, w);
-    if (!workspace_python(w, e) || !inputs_gather(w, &in, e) || !lockfile_make(w, &in, path, &net, watch, t, out, e))
+    if (!workspace_python(w, e) || !inputs_gather(w, &in, e) || !lockfile_make(&pkg, job->path, out, e))
         return false;
-    return check || w->request->dry_run || lockfile_write(out, e);
+    return job->check || w->request->dry_run || lockfile_write(out, e);
 }

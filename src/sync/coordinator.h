@@ -39,6 +39,12 @@ struct sync_outcome {
 /* Everything lives in the workspace's arena. */
 MUST_USE bool sync_run(struct workspace *w, const struct sync_job *job, struct sync_outcome *out, struct err *e);
 
-/* The lock alone: resolves when it does not fit, writes it unless `check`. `path` NULL: the project's. */
-MUST_USE bool sync_lock(struct workspace *w, const char *path, bool check, const struct watch *watch,
-                        struct timings *t, struct lockfile *out, struct err *e);
+struct sync_lock_job {
+    const char *path; /* NULL: the project's */
+    bool check;       /* write nothing */
+    const struct watch *watch;
+    struct timings *timings;
+};
+
+/* The lock alone: resolves when it does not fit, and writes it. */
+MUST_USE bool sync_lock(struct workspace *w, const struct sync_lock_job *job, struct lockfile *out, struct err *e);

@@ -171,8 +171,8 @@ static void content_release(struct content *c)
 }
 
 /* The packages of the manifest, but those that are there already or leave now. */
-static bool add_current(struct workspace *w, struct env *env, const struct store *store, const struct str *leave,
-                        size_t n_leave, struct content *c, struct err *e)
+static bool add_current(struct workspace *w, struct env *env, const struct store *store, struct str_list leave,
+                        struct content *c, struct err *e)
 {
     struct generation g;
     bool there;
@@ -183,7 +183,8 @@ static bool add_current(struct workspace *w, struct env *env, const struct store
         return there || err_set(e, ERR_ENVIRONMENT, "the manifest of generation %u is missing", env->current);
     struct apply_package *all = ARENA_ARRAY(w->a, struct apply_package, c->n + g.n_packages);
 
-    memcpy(all, c->p, c->n * sizeof *all);
+    for (size_t i = 0; i < c->n; i++)
+        all[i] = c->p[i];
     c->p = all;
     c->others = ARENA_ARRAY(w->a, struct store_entry, g.n_packages);
     for (size_t i = 0; i < g.n_packages; i++) {
@@ -191,14 +192,15 @@ static bool add_current(struct workspace *w, struct env *env, const struct store
         struct store_entry *entry = &c->others[c->n_others];
         bool gone = named(c, p->name);
 
-        for (size_t k = 0; k < n_leave; k++)
-            gone = gone || name_eq(leave[k], p->name);
+        for (size_t k = 0; k < leave.n; k++)
+            gone = gone || name_eq(leave.p[k], p->name);
         if (gone)
             continue;
         if (!store_find(store, arena_cstr(w->a, p->sha256), entry, &there, e))
             return false;
         if (!there) {
-            (void)err_set(e, ERR_CACHE, "the store has lost " STR_FMT " " STR_FMT, STR_ARG(p->name), STR_ARG(p->version));
+            (void)err_set(e, ERR_CACHE, "the store has lost " STR_FMT " " STR_FMT, STR_ARG(p->name),
+                          STR_ARG(p->version));
             return err_hint(e, "install it again by name");
         }
         c->n_others++;
@@ -280,14 +282,14 @@ bool env_layer_apply(struct workspace *w, struct env *env, const struct store *s
         if (!direct_url(w, p, &to->direct_url, e))
             return false;
     }
-    bool ok = (!change->keep_others || add_current(w, env, store, NULL, 0, &c, e)) &&
+    bool ok = (!change->keep_others || add_current(w, env, store, (struct str_list){ 0 }, &c, e)) &&
               run_apply(w, env, &spec, &c, out, e);
 
     content_release(&c);
     return ok;
 }
 
-bool env_layer_remove(struct workspace *w, struct env *env, const struct str *name, size_t n, struct str command,
+bool env_layer_remove(struct workspace *w, struct env *env, struct str_list names, struct str command,
                       struct apply_result *out, struct err *e)
 {
     struct content c = { 0 };
@@ -297,14 +299,14 @@ bool env_layer_remove(struct workspace *w, struct env *env, const struct str *na
         .store = &store,
         .mode = LINK_AUTO,
         .reason = { .command = command, .actor = STR("cli") },
-        .remove = name,
-        .n_remove = n,
+        .remove = names.p,
+        .n_remove = names.n,
         .keep_others = env->layout == ENV_PLAIN,
     };
 
     if (!store_open(w->dirs.store, &store, e))
         return err_as(e, ERR_CACHE, "open the store");
-    bool ok = guard_take(&store, GUARD_SHARED, &guard, e) && add_current(w, env, &store, name, n, &c, e) &&
+    bool ok = guard_take(&store, GUARD_SHARED, &guard, e) && add_current(w, env, &store, names, &c, e) &&
               run_apply(w, env, &spec, &c, out, e);
 
     content_release(&c);

@@ -41,8 +41,8 @@ MUST_USE bool env_layer_apply(struct workspace *w, struct env *env, const struct
                               const struct env_change *change, struct apply_result *out, struct err *e);
 
 /* Takes packages out, by name as installed; everything else stays. */
-MUST_USE bool env_layer_remove(struct workspace *w, struct env *env, const struct str *name, size_t n,
-                               struct str command, struct apply_result *out, struct err *e);
+MUST_USE bool env_layer_remove(struct workspace *w, struct env *env, struct str_list names, struct str command,
+                               struct apply_result *out, struct err *e);
 
 /* The settings of blast.toml that this version does not enforce, in one line; n == 0: nothing is asked for. */
 MUST_USE struct str env_layer_unenforced(const struct workspace *w);

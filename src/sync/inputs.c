@@ -19,13 +19,14 @@
 
 /* ------------------------------------------------------------ requirements */
 
-static bool add_root(struct workspace *w, struct inputs *in, struct str text, struct str origin, uint64_t list,
-                     bool constraint, struct err *e)
+/* `line` is text, origin and whether it is a constraint; the rest is read from the text. */
+static bool add_root(struct workspace *w, struct inputs *in, const struct source_root *line, uint64_t list,
+                     struct err *e)
 {
-    struct source_root r = { .text = text, .origin = origin, .constraint = constraint };
+    struct source_root r = *line;
 
-    if (!req_parse(w->a, text, &r.req, e))
-        return err_as(e, ERR_CONFIG, STR_FMT ": requirement '" STR_FMT "'", STR_ARG(origin), STR_ARG(text));
+    if (!req_parse(w->a, r.text, &r.req, e))
+        return err_as(e, ERR_CONFIG, STR_FMT ": requirement '" STR_FMT "'", STR_ARG(r.origin), STR_ARG(r.text));
     VEC_PUSH_IN(w->a, &in->roots, r);
     VEC_PUSH_IN(w->a, &in->lists, list);
     return true;
@@ -34,9 +35,12 @@ static bool add_root(struct workspace *w, struct inputs *in, struct str text, st
 static bool add_list(struct workspace *w, struct inputs *in, const struct project_list *l, unsigned bit, struct err *e)
 {
     for (size_t i = 0; i < l->reqs.n; i++) {
-        struct str origin = arena_printf(w->a, "pyproject.toml:%u", l->reqs.p[i].line);
+        struct source_root r = {
+            .text = l->reqs.p[i].text,
+            .origin = arena_printf(w->a, "pyproject.toml:%u", l->reqs.p[i].line),
+        };
 
-        if (!add_root(w, in, l->reqs.p[i].text, origin, (uint64_t)1 << bit, false, e))
+        if (!add_root(w, in, &r, (uint64_t)1 << bit, e))
             return false;
     }
     return true;
@@ -67,9 +71,13 @@ static bool from_project(struct workspace *w, struct inputs *in, struct err *e)
     for (size_t i = 0; i < p->default_groups.n; i++)
         VEC_PUSH_IN(w->a, &in->default_groups, p->default_groups.p[i]);
     for (size_t i = 0; i < p->constraints.n; i++) {
-        struct str origin = arena_printf(w->a, "pyproject.toml:%u", p->constraints.p[i].line);
+        struct source_root r = {
+            .text = p->constraints.p[i].text,
+            .origin = arena_printf(w->a, "pyproject.toml:%u", p->constraints.p[i].line),
+            .constraint = true,
+        };
 
-        if (!add_root(w, in, p->constraints.p[i].text, origin, 0, true, e))
+        if (!add_root(w, in, &r, 0, e))
             return false;
     }
     if (p->dynamic_dependencies)
@@ -111,9 +119,12 @@ static bool add_file(struct workspace *w, struct inputs *in, struct str text, st
     if (!url_file_name(w->a, bare, &file, e))
         return false;
     struct str name = str_sub(file, 0, str_find(file, '-'));
-    struct str line = arena_printf(w->a, STR_FMT " @ " STR_FMT, STR_ARG(name), STR_ARG(url));
+    struct source_root r = {
+        .text = arena_printf(w->a, STR_FMT " @ " STR_FMT, STR_ARG(name), STR_ARG(url)),
+        .origin = origin,
+    };
 
-    return add_root(w, in, line, origin, 1, false, e);
+    return add_root(w, in, &r, 1, e);
 }
 
 static bool add_entry(struct workspace *w, struct inputs *in, const struct reqfile_entry *r, struct err *e)
@@ -128,7 +139,9 @@ static bool add_entry(struct workspace *w, struct inputs *in, const struct reqfi
     }
     if (r->kind != REQFILE_NAMED)
         return add_file(w, in, r->text, origin, r->constraint, e);
-    if (!add_root(w, in, r->text, origin, 1, r->constraint, e))
+    struct source_root root = { .text = r->text, .origin = origin, .constraint = r->constraint };
+
+    if (!add_root(w, in, &root, 1, e))
         return false;
     const struct req *req = &in->roots.p[in->roots.n - 1].req;
 
@@ -143,7 +156,6 @@ static bool add_entry(struct workspace *w, struct inputs *in, const struct reqfi
         in->require_hashes = true;
     return true;
 }
-
 
 static bool add_files(struct workspace *w, struct reqfile *f, struct err *e)
 {
@@ -161,10 +173,11 @@ static bool add_files(struct workspace *w, struct reqfile *f, struct err *e)
 static bool add_words(struct workspace *w, struct inputs *in, struct err *e)
 {
     for (size_t i = 0; i < w->request->package.n; i++) {
-        struct str text = w->request->package.p[i];
-        bool file = url_is(text) || str_ends(text, STR(".whl")) || str_find(text, '/') < MIN(text.n, str_find(text, '@'));
-        bool ok = file ? add_file(w, in, text, STR("command line"), false, e)
-                       : add_root(w, in, text, STR("command line"), 1, false, e);
+        struct source_root r = { .text = w->request->package.p[i], .origin = STR("command line") };
+        struct str text = r.text;
+        bool file = url_is(text) || str_ends(text, STR(".whl")) ||
+                    str_find(text, '/') < MIN(text.n, str_find(text, '@'));
+        bool ok = file ? add_file(w, in, text, r.origin, false, e) : add_root(w, in, &r, 1, e);
 
         if (!ok)
             return false;
@@ -178,7 +191,8 @@ static bool gather_roots(struct workspace *w, struct inputs *in, struct reqfile 
     struct request r = *w->request;
 
     if (w->request->editable.n) {
-        (void)err_set(e, ERR_PACKAGE, "'-e " STR_FMT "' needs a build of the project", STR_ARG(w->request->editable.p[0]));
+        (void)err_set(e, ERR_PACKAGE, "'-e " STR_FMT "' needs a build of the project",
+                      STR_ARG(w->request->editable.p[0]));
         return err_hint(e, "editable installs come with sandboxed builds, which this version of Blast does not do yet");
     }
     bool own = !files && (!w->foreign_env || r.project_inputs);
@@ -205,7 +219,8 @@ static bool gather_roots(struct workspace *w, struct inputs *in, struct reqfile 
 
 /* ------------------------------------------------------------ indexes and policy */
 
-/* pip's own setting, for people who have one: PIP_INDEX_URL, then the index-url lines of its files. */
+/* pip's own setting, for people who have one: PIP_INDEX_URL, then the index-url lines of its files. As for pip,
+ * PIP_CONFIG_FILE=/dev/null means that no file counts. */
 static struct str pip_index(struct workspace *w)
 {
     const char *v = getenv("PIP_INDEX_URL");
@@ -218,6 +233,8 @@ static struct str pip_index(struct workspace *w)
 
     if (v && *v)
         return str_of(v);
+    if (files[0] && strcmp(files[0], "/dev/null") == 0)
+        return STR("");
     for (size_t i = 0; i < COUNT(files); i++) {
         struct err ignored = { 0 };
         struct str text, line;
@@ -296,26 +313,25 @@ static bool gather_indexes(struct workspace *w, struct inputs *in, const struct 
     return true;
 }
 
-static void join_lists(struct arena *a, const struct str_list *x, const struct str *y, size_t n_y,
-                       const struct config_list *z, const struct str **out, size_t *n)
+/* The second list behind the first. */
+static struct str_list join(struct arena *a, struct str_list x, const struct str *y, size_t n)
 {
-    size_t total = x->n + n_y + (z ? z->n : 0);
-    struct str *all = ARENA_ARRAY(a, struct str, total);
+    struct str *all = ARENA_ARRAY(a, struct str, x.n + n);
 
-    for (size_t i = 0; i < x->n; i++)
-        all[i] = x->p[i];
-    for (size_t i = 0; i < n_y; i++)
-        all[x->n + i] = y[i];
-    for (size_t i = 0; z && i < z->n; i++)
-        all[x->n + n_y + i] = z->item[i];
-    *out = all;
-    *n = total;
+    for (size_t i = 0; i < x.n; i++)
+        all[i] = x.p[i];
+    for (size_t i = 0; i < n; i++)
+        all[x.n + i] = y[i];
+    return (struct str_list){ all, x.n + n };
 }
 
 /* "2026-11-01", a date-time, or an age: "3d", "12h", "1w". */
 static bool moment(struct str text, int64_t *out, struct err *e)
 {
-    static const struct { char unit; int64_t seconds; } units[] = { { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 604800 } };
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } units[] = { { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 604800 } };
     uint64_t n;
 
     if (clock_parse(text, out))
@@ -417,9 +433,13 @@ bool inputs_gather(struct workspace *w, struct inputs *out, struct err *e)
     *out = (struct inputs){ 0 };
     if (!gather_roots(w, out, &f, e) || !gather_indexes(w, out, &f, e) || !gather_policy(w, out, &f, e))
         return false;
-    join_lists(w->a, &w->request->find_links, f.find_links.p, f.find_links.n, &w->config.resolver_find_links,
-               &out->index.find_links, &out->index.n_find_links);
-    join_lists(w->a, &w->request->no_binary, f.no_binary.p, f.no_binary.n, NULL, &out->index.no_binary,
-               &out->index.n_no_binary);
+    struct str_list links = join(w->a, w->request->find_links, f.find_links.p, f.find_links.n);
+    struct str_list no_binary = join(w->a, w->request->no_binary, f.no_binary.p, f.no_binary.n);
+
+    links = join(w->a, links, w->config.resolver_find_links.item, w->config.resolver_find_links.n);
+    out->index.find_links = links.p;
+    out->index.n_find_links = links.n;
+    out->index.no_binary = no_binary.p;
+    out->index.n_no_binary = no_binary.n;
     return make_digest(w, out, e);
 }

@@ -167,7 +167,9 @@ bool journal_recover(struct workspace *w, uint32_t seq, bool *did, struct err *e
     if (!text.p)
         return true;
     *did = true;
-    if (!settle(w, text, seq, e))
-        return err_as(e, ERR_ENVIRONMENT, "settle the change that was interrupted");
+    if (!settle(w, text, seq, e)) {
+        (void)err_as(e, ERR_ENVIRONMENT, "settle the change that was interrupted");
+        return err_hint(e, "look at pyproject.toml and pylock.toml, then remove %s/" FOLDER "/%s", w->dirs.state, name);
+    }
     return journal_end(w, e);
 }

@@ -22,9 +22,10 @@ struct journal_file {
 };
 
 /* `seq` is the environment's generation before the change. */
-MUST_USE bool journal_begin(struct workspace *w, const struct journal_file *file, size_t n, uint32_t seq, struct err *e);
+MUST_USE bool journal_begin(struct workspace *w, const struct journal_file *file, size_t n, uint32_t seq,
+                            struct err *e);
 /* Puts the old texts back: after a failure. */
 MUST_USE bool journal_undo(struct workspace *w, const struct journal_file *file, size_t n, struct err *e);
 MUST_USE bool journal_end(struct workspace *w, struct err *e);
-/* Finds a journal left by a crash and settles it; `seq` is the environment's generation now. *did says what happened. */
+/* Finds a journal left by a crash and settles it; `seq` is the environment's generation now. *did: there was one. */
 MUST_USE bool journal_recover(struct workspace *w, uint32_t seq, bool *did, struct err *e);

@@ -98,19 +98,18 @@ static bool format(struct workspace *w, struct lockfile *l, bool as_text, struct
     return true;
 }
 
-static bool frozen(struct workspace *w, const struct lockfile *l, struct err *e)
+static bool frozen(const struct lockfile *l, struct err *e)
 {
     if (!l->old_text.p)
         (void)err_set(e, ERR_RESOLUTION, "--frozen: there is no lock at '" STR_FMT "'", STR_ARG(l->path));
     else
         (void)err_set(e, ERR_RESOLUTION, "--frozen: '" STR_FMT "' does not fit the inputs any more", STR_ARG(l->path));
-    (void)w;
     return err_hint(e, "run blast lock and commit the result");
 }
 
-bool lockfile_make(struct workspace *w, const struct inputs *in, const char *path, struct pkg_net *net,
-                   const struct watch *watch, struct timings *t, struct lockfile *out, struct err *e)
+bool lockfile_make(const struct pkg_job *job, const char *path, struct lockfile *out, struct err *e)
 {
+    struct workspace *w = job->w;
     const struct request *r = w->request;
     struct lock_origin origin;
     struct pins p = { 0 };
@@ -124,12 +123,12 @@ bool lockfile_make(struct workspace *w, const struct inputs *in, const char *pat
     out->text = out->old_text;
     bool peeked = out->old_text.p && !as_text && lock_peek(w->a, out->old_text, &origin);
 
-    if (peeked && str_eq(origin.inputs, in->digest) && !r->upgrade && r->upgrade_only.n == 0) {
+    if (peeked && str_eq(origin.inputs, job->in->digest) && !r->upgrade && r->upgrade_only.n == 0) {
         out->fresh = true;
         return true;
     }
     if (r->frozen)
-        return frozen(w, out, e);
+        return frozen(out, e);
     if (out->old_text.p && !as_text && !r->upgrade) {
         if (!lockfile_load(w, out, e))
             return false;
@@ -138,10 +137,10 @@ bool lockfile_make(struct workspace *w, const struct inputs *in, const char *pat
         out->loaded = false;
     } else if (out->old_text.p && !r->upgrade) {
         pins_of_text(w, out->old_text, &p);
-    } else if (!out->old_text.p && in->from_project) {
+    } else if (!out->old_text.p && job->in->from_project) {
         pins_of_other_tools(w, &p);
     }
-    if (!pkg_resolve(w, in, p.pin.p, p.pin.n, net, watch, t, &out->lock, e))
+    if (!pkg_resolve(job, p.pin.p, p.pin.n, &out->lock, e))
         return false;
     out->loaded = true;
     return format(w, out, as_text, e);

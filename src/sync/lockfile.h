@@ -8,8 +8,6 @@
 #include "sync/pkg_layer.h"
 
 struct err;
-struct inputs;
-struct watch;
 struct workspace;
 
 #define LOCKFILE "pylock.toml"
@@ -27,8 +25,7 @@ struct lockfile {
 /* Reads the lock at `path` (NULL: the project's) and decides. With --frozen a lock that does not fit is ERR_RESOLUTION;
  * otherwise it is made anew, keeping its pins where they still fit (and those of uv.lock, poetry.lock or pdm.lock for a
  * project that has no lock of ours). Writes nothing. */
-MUST_USE bool lockfile_make(struct workspace *w, const struct inputs *in, const char *path, struct pkg_net *net,
-                            const struct watch *watch, struct timings *t, struct lockfile *out, struct err *e);
+MUST_USE bool lockfile_make(const struct pkg_job *job, const char *path, struct lockfile *out, struct err *e);
 /* Parses the text when that was not needed yet. */
 MUST_USE bool lockfile_load(struct workspace *w, struct lockfile *l, struct err *e);
 MUST_USE bool lockfile_write(const struct lockfile *l, struct err *e);

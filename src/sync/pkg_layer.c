@@ -16,6 +16,7 @@
 #include "pep/name.h"
 #include "resolve/explain.h"
 #include "resolve/solve.h"
+#include "sync/repair.h"
 #include "sync/solution.h"
 #include "sync/workspace.h"
 
@@ -67,6 +68,7 @@ struct run {
     struct source source;
     struct feed *feed;
     struct solve *solver;
+    const struct pkg_job *job;
 };
 
 static void run_close(struct run *r)
@@ -144,7 +146,9 @@ static bool failed(struct run *r, struct err *e)
     struct explain x = explain_new(r->solver, r->w->a);
     struct str text = explain_text(&x, EXPLAIN_LINES, r->w->a);
 
-    return err_set(e, ERR_RESOLUTION, STR_FMT, STR_ARG(text));
+    struct str repairs = r->job->trial ? STR("") : repair_text(r->job, r->source.root, r->solver);
+
+    return err_set(e, ERR_RESOLUTION, STR_FMT STR_FMT, STR_ARG(text), STR_ARG(repairs));
 }
 
 static bool run_solve(struct run *r, struct pkg_net *net, const struct watch *watch, struct err *e)
@@ -168,7 +172,7 @@ static bool run_solve(struct run *r, struct pkg_net *net, const struct watch *wa
 
 bool pkg_resolve(const struct pkg_job *job, const struct pkg_pin *pin, size_t n_pin, struct lock *out, struct err *e)
 {
-    struct run r = { .w = job->w, .in = job->in };
+    struct run r = { .w = job->w, .in = job->in, .job = job };
     struct timings *t = job->timings;
     uint64_t begun = clock_us();
     struct feed_figures figures = { 0 };

@@ -35,10 +35,19 @@ MUST_USE bool pkg_net_open(struct pkg_net *n, const struct inputs *in, struct er
 void pkg_net_close(struct pkg_net *n);
 #define AUTO_PKG_NET AUTO(pkg_net_close) struct pkg_net
 
+/* What the steps of one operation share. */
+struct pkg_job {
+    struct workspace *w;
+    const struct inputs *in;
+    struct pkg_net *net;
+    const struct watch *watch; /* may be NULL */
+    struct timings *timings;
+    bool trial;                /* looks for a way out (sync/repair.h): a failure needs no advice */
+};
+
 /* The lock that the inputs give for the workspace's interpreter. ERR_RESOLUTION with the explanation when there is no
  * solution. Texts live in the workspace's arena. */
-MUST_USE bool pkg_resolve(struct workspace *w, const struct inputs *in, const struct pkg_pin *pin, size_t n_pin,
-                          struct pkg_net *net, const struct watch *watch, struct timings *t, struct lock *out,
+MUST_USE bool pkg_resolve(const struct pkg_job *job, const struct pkg_pin *pin, size_t n_pin, struct lock *out,
                           struct err *e);
 
 /* One package to install. */
@@ -58,7 +67,6 @@ struct pkg_wheels {
 
 /* The wheels of these packages, fetched and unpacked as far as the store lacks them. The store is shared by the caller
  * (store/guard.h). */
-MUST_USE bool pkg_fetch(struct workspace *w, const struct inputs *in, const struct lock_selection *sel,
-                        const struct store *store, struct pkg_net *net, const struct watch *watch, struct timings *t,
+MUST_USE bool pkg_fetch(const struct pkg_job *job, const struct lock_selection *sel, const struct store *store,
                         struct pkg_wheels *out, struct err *e);
 void pkg_wheels_release(struct pkg_wheels *p);

@@ -53,7 +53,7 @@ bool sync_remove(struct workspace *w, const struct str_list *names, const struct
         for (size_t i = 0; i < have.n; i++)
             if (named(names, have.p[i].name))
                 gone[n++] = have.p[i].name;
-        ok = env_layer_remove(w, &env, gone, n, job->command, &out->apply, e);
+        ok = env_layer_remove(w, &env, (struct str_list){ gone, n }, job->command, &out->apply, e);
     }
     out->seq = out->apply.seq;
     env_close(&env);

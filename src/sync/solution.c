@@ -274,6 +274,12 @@ static bool take_package(struct walk *k, uint32_t pkg, struct lock_package *out,
         if (spec_parse(python, w->a, &spec, &ignored)) /* a lock holds only what keeps to the standard */
             out->requires_python = arena_str(w->a, python);
     }
+    if (f->flags & LISTING_YANKED) { /* let in by a pin, or kept from the lock */
+        struct str why = catalog_text(p, cand, f->yanked);
+
+        workspace_warn(w, STR_FMT " " STR_FMT " was yanked%s" STR_FMT, STR_ARG(p->name),
+                       STR_ARG(p->version[rank].text), why.n ? ": " : "", STR_ARG(why));
+    }
     if (p->only_direct) {
         struct lock_file *archive = ARENA_NEW(w->a, struct lock_file);
 

@@ -80,15 +80,14 @@ static bool no_wheel(const struct lock_package *p, enum tag_miss miss, bool hash
     return err_hint(e, "blast lock --upgrade resolves again for this interpreter");
 }
 
-static bool choose_file(struct workspace *w, const struct inputs *in, const struct tag_set *tags,
-                        const struct lock_package *p, const struct lock_file **out, struct err *e)
+static bool choose_file(const struct inputs *in, const struct tag_set *tags, const struct lock_package *p,
+                        const struct lock_file **out, struct err *e)
 {
     uint32_t best = UINT32_MAX;
     enum tag_miss nearest = TAG_FITS, miss;
     struct str build = STR("");
     bool by_hash = false;
 
-    (void)w;
     *out = NULL;
     for (size_t i = 0; i < (p->archive ? 1 : p->n_wheel); i++) {
         const struct lock_file *f = p->archive ? p->archive : &p->wheel[i];
@@ -127,7 +126,8 @@ static bool in_store(struct job_list *j, struct pkg_wheel *p, struct err *e)
     if (!store_find(j->store, p->sha256.p, &p->entry, &there, e))
         return false;
     if (there && !store_sample(j->store, &p->entry, &broken)) {
-        workspace_warn(j->w, "the store's copy of %s was damaged and is made again", p->file->name.p);
+        workspace_warn(j->w, "the store's copy of " STR_FMT " was damaged and is made again",
+                       STR_ARG(p->file->name));
         store_release(&p->entry);
         there = false;
         if (!store_drop(j->store, p->sha256.p, e))
@@ -307,11 +307,12 @@ static bool get_missing(struct job_list *j, struct pkg_net *net, struct pkg_whee
     return true;
 }
 
-bool pkg_fetch(struct workspace *w, const struct inputs *in, const struct lock_selection *sel,
-               const struct store *store, struct pkg_net *net, const struct watch *watch, struct timings *t,
+bool pkg_fetch(const struct pkg_job *job, const struct lock_selection *sel, const struct store *store,
                struct pkg_wheels *out, struct err *e)
 {
-    struct job_list j = { .w = w, .in = in, .store = store, .watch = watch, .downloads = -1 };
+    struct workspace *w = job->w;
+    struct timings *t = job->timings;
+    struct job_list j = { .w = w, .in = job->in, .store = store, .watch = job->watch, .downloads = -1 };
     const struct tag_set *tags = facts_tags(&w->python, w->a);
     uint64_t begun = clock_us();
     bool ok = true;
@@ -322,7 +323,7 @@ bool pkg_fetch(struct workspace *w, const struct inputs *in, const struct lock_s
         struct pkg_wheel *p = &out->p[i];
 
         p->package = sel->package[i];
-        ok = choose_file(w, in, tags, p->package, &p->file, e);
+        ok = choose_file(job->in, tags, p->package, &p->file, e);
         if (!ok)
             break;
         struct str hex = lock_file_hash(p->file, STR("sha256"));
@@ -332,7 +333,7 @@ bool pkg_fetch(struct workspace *w, const struct inputs *in, const struct lock_s
         if (ok && !p->have)
             note_missing(&j, p);
     }
-    ok = ok && get_missing(&j, net, out, e);
+    ok = ok && get_missing(&j, job->net, out, e);
     t->wheels += (uint32_t)j.unpacked;
     t->bytes += j.progress.bytes_done;
     clean_up(&j);
