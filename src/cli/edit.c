@@ -11,6 +11,7 @@
 #include "pep/name.h"
 #include "pep/req.h"
 #include "sync/inputs.h"
+#include "sync/journal.h"
 
 #define FILE_NAME "pyproject.toml"
 
@@ -135,13 +136,14 @@ static bool try_lock(struct workspace *w, struct sync_job *job, struct lockfile 
 bool edit_install(struct cmd *c, struct workspace *w, struct request *r, struct sync_job *job,
                   struct sync_outcome *out, struct err *e)
 {
+    AUTO_FD lock = -1; /* two changes at once: the second sees what the first wrote */
     struct toml_edit ed;
     struct lockfile l;
 
     if (c->options.words.n == 0)
         return sync_run(w, job, out, e);
     (void)r;
-    if (!check_words(c, e) || !begin(c, w, &ed, &job->pyproject_old, e) || !add_all(c, &ed, e) ||
+    if (!check_words(c, e) || !journal_lock(w, &lock, e) || !begin(c, w, &ed, &job->pyproject_old, e) || !add_all(c, &ed, e) ||
         !look_at(c, w, ed.text, e) || !try_lock(w, job, &l, e) || !add_bounds(c, &ed, &l.lock, e) ||
         !look_at(c, w, ed.text, e))
         return false;
@@ -181,6 +183,7 @@ static bool remove_name(struct workspace *w, struct toml_edit *ed, struct str na
 bool edit_remove(struct cmd *c, struct workspace *w, struct request *r, struct sync_job *job,
                  struct sync_outcome *out, struct err *e)
 {
+    AUTO_FD lock = -1; /* two changes at once: the second sees what the first wrote */
     struct toml_edit ed;
 
     (void)r;
@@ -189,7 +192,7 @@ bool edit_remove(struct cmd *c, struct workspace *w, struct request *r, struct s
         return err_hint(e, w->where.has_requirements ? "edit requirements.txt, then run blast sync"
                                                      : "blast remove --env DIR NAME works on an environment alone");
     }
-    if (!begin(c, w, &ed, &job->pyproject_old, e))
+    if (!journal_lock(w, &lock, e) || !begin(c, w, &ed, &job->pyproject_old, e))
         return false;
     for (size_t i = 0; i < c->options.words.n; i++)
         if (!remove_name(w, &ed, c->options.words.p[i], e))
@@ -265,6 +268,7 @@ static void all_lists(const struct project *p, struct lists *out)
 bool edit_bump(struct cmd *c, struct workspace *w, struct request *r, struct sync_job *job, struct sync_outcome *out,
                struct err *e)
 {
+    AUTO_FD lock = -1; /* two changes at once: the second sees what the first wrote */
     struct toml_edit ed;
     struct lists before = { 0 };
     struct project project = w->project;
@@ -273,7 +277,7 @@ bool edit_bump(struct cmd *c, struct workspace *w, struct request *r, struct syn
     (void)r;
     if (!w->project.found)
         return err_set(e, ERR_CONFIG, "there is no " FILE_NAME " whose bounds could be raised");
-    if (!begin(c, w, &ed, &job->pyproject_old, e))
+    if (!journal_lock(w, &lock, e) || !begin(c, w, &ed, &job->pyproject_old, e))
         return false;
     all_lists(&project, &before);
     for (size_t i = 0; i < before.n; i++)

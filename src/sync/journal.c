@@ -28,6 +28,17 @@ static bool place(struct workspace *w, bool make, int *dir, char name[64], struc
     return fd_open_if_there(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, dir, &there, e);
 }
 
+bool journal_lock(struct workspace *w, int *lock, struct err *e)
+{
+    AUTO_FD dir = -1;
+    char name[64];
+
+    if (!place(w, true, &dir, name, e))
+        return false;
+    memcpy(name + strlen(name) - strlen("journal"), "lock", sizeof "lock"); /* <hash>.lock beside <hash>.journal */
+    return fd_open(dir, name, O_RDWR | O_CREAT, 0600, lock, e) && fd_lock(*lock, true, name, e);
+}
+
 static void write_text(struct json_write *j, const char *key, struct str text)
 {
     json_write_key(j, str_of(key));

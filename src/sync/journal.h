@@ -21,6 +21,9 @@ struct journal_file {
     struct str old, new; /* old.p == NULL: the file did not exist */
 };
 
+/* One change of a project's files at a time: taken before they are read, held until *lock is closed. Waits. */
+MUST_USE bool journal_lock(struct workspace *w, int *lock, struct err *e);
+
 /* `seq` is the environment's generation before the change. */
 MUST_USE bool journal_begin(struct workspace *w, const struct journal_file *file, size_t n, uint32_t seq,
                             struct err *e);

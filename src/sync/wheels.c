@@ -180,7 +180,8 @@ static bool begin_unpack(struct job_list *j, struct missing *m, struct err *e)
 {
     if (m->item.err.kind != ERR_NONE) {
         *e = m->item.err;
-        return false;
+        return err_wrap(e, "get " STR_FMT " " STR_FMT " (" STR_FMT ")", STR_ARG(m->wheel->package->name),
+                        STR_ARG(m->wheel->package->version), STR_ARG(m->wheel->file->name));
     }
     m->wheel->sha256 = arena_str(j->w->a, str_of(m->item.sha256));
     if (!fd_open(j->downloads, m->archive.p, O_RDONLY, 0, &m->fd, e))

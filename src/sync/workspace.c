@@ -181,7 +181,9 @@ bool workspace_python(struct workspace *w, struct err *e)
     if (!python_request_parse(text, NULL, w->a, &request, e))
         return err_wrap(e, "find the interpreter that " STR_FMT " asks for", STR_ARG(origin));
     request.bounds = bounds.n ? &bounds : NULL;
-    if (!python_find(&request, &search, w->a, &w->python, NULL, e))
+    if (!python_find(&request, &search, w->a, &w->python, NULL, e) && text.n == 0 && bounds.n)
+        return err_wrap(e, "pyproject.toml:%u: requires-python", w->project.requires_python_line);
+    if (e->kind != ERR_NONE)
         return text.n ? err_wrap(e, "find the interpreter that " STR_FMT " asks for", STR_ARG(origin)) : false;
     w->python_known = true;
     return true;
