@@ -178,24 +178,23 @@ void hash_hex(const unsigned char *p, size_t n, char *out)
     out[2 * n] = '\0';
 }
 
-static int hex_value(char c)
-{
-    if (char_is_digit(c))
-        return c - '0';
-    c = char_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* One more than the digit's value; 0: no digit. Index pages hold a hundred thousand digests. */
+static const unsigned char hex_digit[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 bool hash_from_hex(struct str hex, unsigned char *out, size_t n)
 {
     if (hex.n != 2 * n)
         return false;
     for (size_t i = 0; i < n; i++) {
-        int hi = hex_value(hex.p[2 * i]), lo = hex_value(hex.p[2 * i + 1]);
+        unsigned hi = hex_digit[(unsigned char)hex.p[2 * i]], lo = hex_digit[(unsigned char)hex.p[2 * i + 1]];
 
-        if (hi < 0 || lo < 0)
+        if (!hi || !lo)
             return false;
-        out[i] = (unsigned char)(hi << 4 | lo);
+        out[i] = (unsigned char)((hi - 1) << 4 | (lo - 1));
     }
     return true;
 }

@@ -1,5 +1,6 @@
 #include "index/feed.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include "base/clock.h"
 #include "base/err.h"
@@ -14,6 +15,7 @@
 
 #define PRIORITY_WANTED 2 /* the solver stands still for it */
 #define PRIORITY_AHEAD 1
+#define WORKER_FROM ((size_t)64 << 10) /* bytes of a page that is worth a worker */
 #define AHEAD_MAX 50u     /* versions of one project fetched ahead at once ... */
 #define AHEAD_FROM 5u     /* ... once so many were tried ... */
 #define AHEAD_EVERY 20u   /* ... and again after so many more */
@@ -31,7 +33,16 @@ void feed_free(struct feed *f)
     if (!f)
         return;
     struct http_request *r;
+    struct job *j;
 
+    while (f->reading && (j = work_next(f->pool, true))) { /* after a failure: they end first */
+        struct feed_task *t = (struct feed_task *)((char *)j - offsetof(struct feed_task, job));
+
+        f->reading--;
+        buf_clear(&t->record);
+        VEC_PUSH(&f->idle, t);
+    }
+    work_close(f->pool);
     while (f->http && (r = http_take_back(f->http)))
         VEC_PUSH(&f->idle, r->user); /* guesses that nobody waits for any more */
     for (size_t i = 0; i < f->idle.n; i++) {
@@ -42,6 +53,9 @@ void feed_free(struct feed *f)
         arena_clear(&t->a);
         free(t);
     }
+    for (size_t i = 0; i < f->records.n; i++)
+        free(f->records.p[i]);
+    VEC_CLEAR(&f->records);
     VEC_CLEAR(&f->idle);
     map_clear(&f->meta_asked);
     arena_clear(&f->a);
@@ -107,69 +121,61 @@ static void page_start(struct feed *f, uint32_t project, int priority)
     feed_start(t, priority);
 }
 
-static char *keep(struct feed *f, const struct buf *b)
+/* The record stays for as long as the feed; the buffer is empty afterwards. */
+static struct str keep(struct feed *f, struct buf *b)
 {
-    char *copy = arena_alloc(&f->a, b->n); /* aligned for the record's tables */
+    struct str record = { b->p, b->n };
 
-    memcpy(copy, b->p, b->n);
-    return copy;
+    VEC_PUSH(&f->records, b->p);
+    *b = (struct buf){ .limit = LISTING_PAGE_MAX };
+    return record;
 }
 
 /* Still good: only its dates change. */
 static bool page_unchanged(struct feed *f, struct catalog_project *p, const struct listing_source *s)
 {
     struct listing_head head;
-    AUTO_BUF b;
+    struct buf b = { .limit = LISTING_PAGE_MAX };
 
-    buf_init(&b, LISTING_PAGE_MAX);
-    if (!p->stale || p->mapped.n < sizeof head || !buf_str(&b, p->mapped))
+    if (!p->stale || p->mapped.n < sizeof head || !buf_str(&b, p->mapped)) {
+        buf_clear(&b);
         return false;
+    }
     memcpy(&head, b.p, sizeof head);
     head.checked = s->checked;
     head.until = s->until;
     head.by_ttl = s->by_ttl;
     memcpy(b.p, &head, sizeof head);
     (void)cache_patch(p->fd, 0, (struct str){ (char *)&head, sizeof head }); /* else it is asked about again */
-    char *record = keep(f, &b);
-
-    catalog_listed(f->c, (uint32_t)map_find(&f->c->names, p->name), (struct str){ record, b.n });
+    catalog_listed(f->c, (uint32_t)map_find(&f->c->names, p->name), keep(f, &b));
     return true;
 }
 
-static bool page_take(struct feed_task *t, struct err *e)
+static void describe_page(struct feed_task *t)
 {
-    struct feed *f = t->feed;
-    struct catalog_project *p = f->c->projects.p[t->project];
     int64_t now = clock_now();
-    struct listing_source s = {
-        .project = p->name,
+
+    t->source = (struct listing_source){
+        .project = t->feed->c->projects.p[t->project]->name,
         .url = t->r.final_url,
         .content_type = t->r.content_type,
         .etag = t->r.got_etag,
         .last_modified = t->r.got_last_modified,
         .checked = now,
-        .until = fresh_until_of(&t->r, now, f->c->settings->ttl),
+        .until = fresh_until_of(&t->r, now, t->feed->c->settings->ttl),
         .by_ttl = t->r.max_age < 0,
         .absent = t->r.status == 404 || t->r.status == 410,
     };
-    AUTO_BUF b;
+    t->record = (struct buf){ .limit = LISTING_PAGE_MAX };
+    t->read_error = (struct err){ 0 };
+}
 
-    buf_init(&b, LISTING_PAGE_MAX);
-    if (t->r.status == 304 && page_unchanged(f, p, &s))
-        return true;
-    if (!s.absent && !http_check_status(&t->r, e))
-        return false;
-    if (!listing_build(buf_done(&t->body), &s, &b, e))
-        return false;
-    char name[128];
+/* In a worker or here: touches nothing but the task. */
+static void page_read(struct job *j)
+{
+    struct feed_task *t = (struct feed_task *)((char *)j - offsetof(struct feed_task, job));
 
-    catalog_page_name(f->c->settings->url[p->asking], p->name, name);
-    if (!t->r.no_store)
-        (void)cache_put(&f->c->listings, name, (struct str){ b.p, b.n }); /* a cache: asked for again next time */
-    char *record = keep(f, &b);
-
-    catalog_listed(f->c, t->project, (struct str){ record, b.n });
-    return true;
+    t->unread = !listing_build(buf_done(&t->body), &t->source, &t->record, &t->read_error);
 }
 
 /* The version that would be taken of the newest known requirement: its metadata is likely to be wanted. */
@@ -203,22 +209,66 @@ static void guess_metadata(struct feed *f, uint32_t project)
     }
 }
 
+/* The page is a record now: for the cache, and for the catalog. */
+static void page_finish(struct feed_task *t)
+{
+    struct feed *f = t->feed;
+    uint32_t project = t->project;
+    struct catalog_project *p = f->c->projects.p[project];
+    char name[128];
+
+    if (t->unread) {
+        buf_clear(&t->record);
+        feed_fail(f, &t->read_error);
+    } else {
+        catalog_page_name(f->c->settings->url[p->asking], p->name, name);
+        if (!t->r.no_store)
+            (void)cache_put(&f->c->listings, name, (struct str){ t->record.p, t->record.n }); /* a cache */
+        catalog_listed(f->c, project, keep(f, &t->record));
+    }
+    feed_task_done(t);
+    if (p->state == PROJECT_KNOWN)
+        guess_metadata(f, project);
+}
+
+/* False: read it here. */
+static bool give_to_worker(struct feed *f, struct feed_task *t)
+{
+    struct err ignored;
+
+    if (t->body.n < WORKER_FROM || (!f->pool && !work_open(0, &f->pool, &ignored)))
+        return false;
+    t->job = (struct job){ .run = page_read };
+    work_push(f->pool, &t->job);
+    f->reading++;
+    return true;
+}
+
 static void page_done(struct feed_task *t)
 {
     struct err e = { 0 };
     struct feed *f = t->feed;
     uint32_t project = t->project;
+    struct catalog_project *p = f->c->projects.p[project];
 
     f->figures.pages++;
     f->figures.bytes += t->body.n;
     if (t->r.err.kind != ERR_NONE) {
         feed_fail(f, &t->r.err);
-    } else if (!page_take(t, &e)) {
-        feed_fail(f, &e);
+        feed_task_done(t);
+        return;
     }
-    feed_task_done(t);
-    if (f->c->projects.p[project]->state == PROJECT_KNOWN)
+    describe_page(t);
+    if (t->r.status == 304 && page_unchanged(f, p, &t->source)) {
+        feed_task_done(t);
         guess_metadata(f, project);
+    } else if (!t->source.absent && !http_check_status(&t->r, &e)) {
+        feed_fail(f, &e);
+        feed_task_done(t);
+    } else if (!give_to_worker(f, t)) {
+        page_read(&t->job);
+        page_finish(t);
+    }
 }
 
 /* ------------------------------------------------------------ metadata */
@@ -324,7 +374,14 @@ static void start_lacking(struct feed *f, int priority)
 static void take_answers(struct feed *f)
 {
     struct http_request *r;
+    struct job *j;
 
+    while (f->reading && (j = work_next(f->pool, false))) {
+        f->reading--;
+        f->arrived++;
+        page_finish((struct feed_task *)((char *)j - offsetof(struct feed_task, job)));
+        start_lacking(f, PRIORITY_AHEAD);
+    }
     while ((r = http_done(f->http))) {
         struct feed_task *t = r->user;
 
@@ -349,8 +406,8 @@ bool feed_wait(struct feed *f, const struct solve *solver, struct err *e)
         look_ahead(f, solver);
     uint32_t before = f->arrived;
 
-    while (f->arrived == before && f->e.kind == ERR_NONE && f->outstanding) {
-        if (!http_step(f->http, -1, -1, e))
+    while (f->arrived == before && f->e.kind == ERR_NONE && (f->outstanding || f->reading)) {
+        if (!http_step(f->http, -1, f->reading ? work_fd(f->pool) : -1, e))
             return false;
         take_answers(f);
     }

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "index/catalog.h"
+#include "base/work.h"
 #include "index/feed.h"
 #include "net/http.h"
 
@@ -24,6 +25,9 @@ struct feed {
     VEC(struct feed_task *) idle;
     struct map meta_asked; /* (project, rank) -> 1 */
     struct feed_figures figures;
+    struct work *pool;     /* reads large pages; opened for the first */
+    uint32_t reading;      /* pages with the workers */
+    VEC(char *) records;   /* listings that came, which the catalog has views of */
     uint32_t arrived; /* answers dealt with; feed_wait() returns when it changes */
     uint32_t outstanding;
     VEC(struct side_file) origins;
@@ -40,6 +44,12 @@ struct feed_task {
     uint32_t project, rank;
     struct buf body;
     struct arena a; /* texts of the request */
+    /* a page being read, maybe by a worker */
+    struct job job;
+    struct listing_source source;
+    struct buf record;
+    struct err read_error;
+    bool unread; /* it could not be read */
     /* reading METADATA out of a remote archive */
     struct str tail;
     uint64_t total, central_at, central_n;

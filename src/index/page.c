@@ -14,7 +14,8 @@
 struct reader {
     struct arena *a;
     struct err *e;
-    struct str base; /* what links are relative to */
+    struct str base;   /* what links are relative to */
+    struct str origin; /* its scheme and host, for links that begin with '/' */
     VEC(struct page_link) links;
     struct str status;
 };
@@ -68,10 +69,43 @@ static void json_yanked(struct json *j, struct page_link *l)
         (void)json_bool(j, &l->yanked); /* the reader keeps the failure */
 }
 
+/* "/packages/x-1.0.whl": nothing to normalise, so the host in front is all it takes. */
+static bool is_plain_path(struct str ref)
+{
+    if (ref.n < 2 || ref.p[0] != '/')
+        return false;
+    for (size_t i = 1; i < ref.n; i++) {
+        char c = ref.p[i];
+
+        if (c <= ' ' || c > '~' || c == '\\' || (ref.p[i - 1] == '/' && (c == '.' || c == '/')))
+            return false;
+    }
+    return true;
+}
+
+/* Scheme and host of the page, as the joining would write them; n == 0 when it has none. */
+static struct str origin_of(struct reader *r)
+{
+    struct err ignored;
+    struct str joined;
+
+    if (!url_join(r->a, r->base, STR("/"), &joined, &ignored))
+        return STR("");
+    return str_sub(joined, 0, joined.n - 1);
+}
+
 static bool absolute(struct reader *r, struct str ref, struct str *out)
 {
     if (url_is_http(ref)) { /* nearly all: nothing to resolve */
         *out = ref;
+        return true;
+    }
+    if (r->origin.n && is_plain_path(ref)) {
+        char *text = arena_alloc(r->a, r->origin.n + ref.n);
+
+        memcpy(text, r->origin.p, r->origin.n);
+        memcpy(text + r->origin.n, ref.p, ref.n);
+        *out = (struct str){ text, r->origin.n + ref.n };
         return true;
     }
     return url_join(r->a, r->base, ref, out, r->e);
@@ -155,6 +189,7 @@ static bool read_json(struct reader *r, struct str body)
     struct json j;
     struct str key;
 
+    r->origin = origin_of(r);
     json_init(&j, body, r->a, r->e);
     if (json_object_begin(&j)) {
         while (json_object_next(&j, &key)) {
