@@ -217,11 +217,27 @@ static bool finish(struct env *env, const struct generation *g, bool durable, st
     return ok ? true : err_as(e, ERR_ENVIRONMENT, "generation %u is current, but not surely on disk", g->seq);
 }
 
+/* An environment that was deleted and made again goes on with its history: its first generation follows the last. */
+static uint32_t last_known(struct env *env, uint32_t before)
+{
+    AUTO_ARENA a = { 0 };
+    struct err ignored = { 0 };
+    uint32_t *seq, last = 0;
+    size_t n;
+
+    if (!generation_list(env, &a, &seq, &n, &ignored))
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        if (seq[i] < before)
+            last = seq[i];
+    return last;
+}
+
 static void number(struct env *env, struct generation *g, uint32_t seq, uint32_t tree)
 {
     g->seq = seq;
     g->tree = tree;
-    g->parent = env->current;
+    g->parent = env->current ? env->current : last_known(env, seq);
     if (g->position == 0)
         g->position = seq;
     if (g->created == 0)

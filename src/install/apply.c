@@ -314,6 +314,11 @@ bool apply_restore(struct env *env, const struct apply_return *back, struct aren
         return false;
     if (!there)
         return err_set(e, ERR_ENVIRONMENT, "generation %u of '%s' is not known", back->seq, env->path);
+    if (w.old.python.major != env->python.major || w.old.python.minor != env->python.minor) {
+        (void)err_set(e, ERR_ENVIRONMENT, "generation %u was for Python %u.%u, the environment is for %u.%u now",
+                      back->seq, w.old.python.major, w.old.python.minor, env->python.major, env->python.minor);
+        return err_hint(e, "set the version back and run blast start, then roll back");
+    }
     if (!history_place(env, back->seq, back->how, a, &w.now, e) || !go_back(env, &w, a, e))
         return err_as(e, e->kind == ERR_IO ? ERR_ENVIRONMENT : e->kind, "bring back generation %u", back->seq);
     w.result.seq = env->current;
