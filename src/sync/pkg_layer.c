@@ -146,9 +146,13 @@ static bool failed(struct run *r, struct err *e)
     struct explain x = explain_new(r->solver, r->w->a);
     struct str text = explain_text(&x, EXPLAIN_LINES, r->w->a);
 
+    feed_free(r->feed); /* what is still under way is for nobody */
+    r->feed = NULL;
     struct str repairs = r->job->trial ? STR("") : repair_text(r->job, r->source.root, r->solver);
 
-    return err_set(e, ERR_RESOLUTION, STR_FMT STR_FMT, STR_ARG(text), STR_ARG(repairs));
+    (void)err_set(e, ERR_RESOLUTION, STR_FMT STR_FMT, STR_ARG(text), STR_ARG(repairs));
+    repair_unknown(r->job, &x, e);
+    return false;
 }
 
 static bool run_solve(struct run *r, struct pkg_net *net, const struct watch *watch, struct err *e)
