@@ -20,7 +20,7 @@ bool activate_is_active(const struct workspace *w)
     return now && strcmp(now, w->env_path) == 0;
 }
 
-bool activate_print(struct cmd *c, const struct workspace *w, struct str shell, struct err *e)
+bool activate_text(struct cmd *c, const struct workspace *w, struct str shell, struct str *out, struct err *e)
 {
     static const struct {
         const char *name;
@@ -41,7 +41,7 @@ bool activate_print(struct cmd *c, const struct workspace *w, struct str shell, 
 
         (void)buf_printf(&b, "%s ", shells[i].shell == ACTIVATE_POSIX ? "." : "source");
         (void)activate_quote(shells[i].shell, file, &b);
-        ui_out(STR_FMT "\n", STR_ARG(buf_done(&b)));
+        *out = arena_str(c->a, buf_done(&b));
         return true;
     }
     (void)err_set(e, ERR_CONFIG, "--print knows bash, zsh, sh, fish and csh, not '" STR_FMT "'", STR_ARG(shell));

@@ -11,7 +11,8 @@ struct workspace;
 
 /* Replaces this process by an interactive shell with the environment active. Returns only on failure. */
 MUST_USE bool activate_subshell(struct cmd *c, const struct workspace *w, struct err *e);
-/* Prints the text for `shell` (bash, zsh, fish, csh). */
-MUST_USE bool activate_print(struct cmd *c, const struct workspace *w, struct str shell, struct err *e);
+/* What `shell` (bash, zsh, sh, fish, csh) has to evaluate; in the command's arena. ERR_CONFIG for another one. */
+MUST_USE bool activate_text(struct cmd *c, const struct workspace *w, struct str shell, struct str *out,
+                            struct err *e);
 /* The environment is active in this shell already. */
 MUST_USE bool activate_is_active(const struct workspace *w);

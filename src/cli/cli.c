@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "build_config.h"
 #include "cli/help.h"
+#include "cli/interrupt.h"
 #include "cli/report.h"
 #include "cli/ui.h"
 
@@ -88,6 +89,16 @@ static bool wants_version(int argc, char **argv)
     return argc == 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0);
 }
 
+/* For options that cannot be read: is an error to be JSON all the same? */
+static bool words_ask_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "--format=json") == 0 ||
+            (strcmp(argv[i], "--format") == 0 && i + 1 < argc && strcmp(argv[i + 1], "json") == 0))
+            return true;
+    return false;
+}
+
 int cli_main(int argc, char **argv)
 {
     AUTO_ARENA arena = { 0 };
@@ -98,9 +109,12 @@ int cli_main(int argc, char **argv)
 
     if (wants_version(argc, argv))
         return puts("blast " BLAST_VERSION) < 0;
+    interrupt_init();
     (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write, seen by ui_flush() */
     bool ok = options_parse(argc, argv, where_of, c.a, &name, &c.options, &e) && format_is_json(&c.options, &json, &e);
 
+    if (!ok)
+        json = words_ask_json(argc, argv);
     ui_init(option_value(&c.options, OPT_COLOR), json, option_flag(&c.options, OPT_QUIET),
             option_count(&c.options, OPT_VERBOSE), option_flag(&c.options, OPT_NO_PROGRESS),
             option_flag(&c.options, OPT_NO_INPUT));

@@ -166,19 +166,33 @@ static bool verify(struct cmd *c, const struct workspace *w, struct err *e)
     return true;
 }
 
+static void cleared_json(const struct workspace *w, bool deleted)
+{
+    struct json_result r;
+
+    if (!ui.json)
+        return;
+    json_result_begin(&r, "blast.cache/1");
+    json_write_member_cstr(&r.w, "path", w->dirs.cache);
+    json_write_member_bool(&r.w, "deleted", deleted);
+    json_result_end(&r);
+}
+
 static bool clear(struct cmd *c, const struct workspace *w, struct err *e)
 {
+    if (option_flag(&c->options, OPT_DRY_RUN)) {
+        cleared_json(w, false);
+        ui_note("would delete %s", w->dirs.cache);
+        return true;
+    }
     if (!option_flag(&c->options, OPT_YES) && !ui_confirm(arena_printf(c->a, "delete %s?", w->dirs.cache).p)) {
         (void)err_set(e, ERR_CACHE, "deleting %s was not confirmed", w->dirs.cache);
         return err_hint(e, "blast cache clear --yes deletes without asking; the store of unpacked wheels stays, "
                            "blast cache gc shrinks it");
     }
-    if (option_flag(&c->options, OPT_DRY_RUN)) {
-        ui_note("would delete %s", w->dirs.cache);
-        return true;
-    }
     if (!file_remove_tree(AT_FDCWD, w->dirs.cache, e))
         return err_as(e, ERR_CACHE, "delete %s", w->dirs.cache);
+    cleared_json(w, true);
     ui_note("deleted %s", w->dirs.cache);
     return true;
 }
@@ -190,6 +204,8 @@ bool cmd_cache(struct cmd *c, struct err *e)
     struct str verb = c->options.words.n ? c->options.words.p[0] : STR("dir");
 
     common_request(c, &r);
+    if (c->options.words.n > 1)
+        return err_set(e, ERR_CONFIG, "blast cache takes one word, not %zu", c->options.words.n);
     if (!common_open(c, &r, &w, e))
         return false;
     if (str_eq(verb, STR("dir")))

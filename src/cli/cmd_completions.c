@@ -99,6 +99,8 @@ bool cmd_completions(struct cmd *c, struct err *e)
 {
     struct str shell = c->options.words.n == 1 ? c->options.words.p[0] : STR("");
 
+    if (ui.json)
+        return err_set(e, ERR_CONFIG, "completions are text for a shell, not JSON");
     if (str_eq(shell, STR("bash")))
         bash();
     else if (str_eq(shell, STR("zsh")))

@@ -71,6 +71,19 @@ static bool get(struct cmd *c, const struct workspace *w, struct str dotted, str
     return true;
 }
 
+static void check_json(const struct workspace *w)
+{
+    struct json_result r;
+
+    json_result_begin(&r, "blast.config/1");
+    json_write_key(&r.w, STR("warnings"));
+    json_write_array_begin(&r.w);
+    for (size_t i = 0; i < w->warnings.n; i++)
+        json_write_str(&r.w, w->warnings.p[i]);
+    json_write_array_end(&r.w);
+    json_result_end(&r);
+}
+
 bool cmd_config(struct cmd *c, struct err *e)
 {
     struct request r;
@@ -92,6 +105,8 @@ bool cmd_config(struct cmd *c, struct err *e)
     if (str_eq(verb, STR("get")) && n == 2)
         return get(c, &w, c->options.words.p[1], e);
     if (str_eq(verb, STR("check")) && n == 1) {
+        if (ui.json)
+            check_json(&w);
         ui_note("%s", w.warnings.n ? "the configuration can be read, with warnings" : "the configuration is right");
         c->exit_code = w.warnings.n ? 1 : 0;
         return true;

@@ -1,6 +1,6 @@
 /* blast explain: what a kind of error means, and what to do. */
 #include "base/err.h"
-#include "cli/cli.h"
+#include "cli/common.h"
 #include "cli/ui.h"
 
 static const struct {
@@ -26,22 +26,55 @@ static const struct {
     { ERR_DAEMON, "The daemon did not answer. This version has none: every command works by itself." },
 };
 
+static void print_json(struct str word)
+{
+    struct json_result r;
+
+    json_result_begin(&r, "blast.explain/1");
+    json_write_key(&r.w, STR("kinds"));
+    json_write_array_begin(&r.w);
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        const char *name = err_word(texts[i].kind);
+
+        if (word.n && !str_eq(word, str_of(name)))
+            continue;
+        json_write_object_begin(&r.w);
+        json_write_member_cstr(&r.w, "kind", name);
+        json_write_member_cstr(&r.w, "text", texts[i].text);
+        json_write_object_end(&r.w);
+    }
+    json_write_array_end(&r.w);
+    json_result_end(&r);
+}
+
+static bool is_kind(struct str word)
+{
+    for (size_t i = 0; i < COUNT(texts); i++)
+        if (str_eq(word, str_of(err_word(texts[i].kind))))
+            return true;
+    return word.n == 0;
+}
+
 bool cmd_explain(struct cmd *c, struct err *e)
 {
     struct str word = c->options.words.n ? c->options.words.p[0] : STR("");
+
+    if (!is_kind(word)) {
+        (void)err_set(e, ERR_CONFIG, "there is no kind of error '" STR_FMT "'", STR_ARG(word));
+        return err_hint(e, "blast explain lists them");
+    }
+    if (ui.json) {
+        print_json(word);
+        return true;
+    }
 
     for (size_t i = 0; i < COUNT(texts); i++) {
         const char *name = err_word(texts[i].kind);
 
         if (word.n && !str_eq(word, str_of(name)))
             continue;
-        ui_out("%s%s%s\n%s\n", ui_on(stdout, UI_BOLD), name, ui_on(stdout, UI_PLAIN), texts[i].text);
-        if (word.n)
-            return true;
-        ui_out("\n");
+        ui_out("%s%s%s\n%s\n%s", ui_on(stdout, UI_BOLD), name, ui_on(stdout, UI_PLAIN), texts[i].text,
+               word.n ? "" : "\n");
     }
-    if (word.n == 0)
-        return true;
-    (void)err_set(e, ERR_CONFIG, "there is no kind of error '" STR_FMT "'", STR_ARG(word));
-    return err_hint(e, "blast explain lists them");
+    return true;
 }

@@ -122,10 +122,10 @@ bool cmd_history(struct cmd *c, struct err *e)
         return false;
     bool ok = load_all(&env, c->a, &l, e);
 
-    if (ok && env.layout == ENV_PLAIN)
-        ui_note("%s was not made by Blast: it has no history", env.path);
-    else if (ok && ui.json)
+    if (ok && ui.json)
         print_json(c->a, &env, &l);
+    else if (ok && env.layout == ENV_PLAIN)
+        ui_note("%s is a plain environment: it has no history", env.path);
     else if (ok)
         print_table(c->a, &env, &l);
     env_close(&env);

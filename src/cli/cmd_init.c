@@ -35,7 +35,7 @@ bool cmd_init(struct cmd *c, struct err *e)
     };
 
     if (!config_write_default(w.dir, &s, e))
-        return false;
+        return e->kind == ERR_CONFIG ? err_hint(e, "blast init --force writes it anew") : false;
     common_warnings(&w);
     if (ui.json) {
         struct json_result j;

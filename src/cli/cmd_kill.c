@@ -139,6 +139,16 @@ static bool purge(struct cmd *c, const struct workspace *w, struct err *e)
     return true;
 }
 
+static void print_json(size_t ended, bool purged)
+{
+    struct json_result j;
+
+    json_result_begin(&j, "blast.kill/1");
+    json_write_member_u64(&j.w, "ended", ended);
+    json_write_member_bool(&j.w, "purged", purged);
+    json_result_end(&j);
+}
+
 bool cmd_kill(struct cmd *c, struct err *e)
 {
     struct request r;
@@ -149,6 +159,8 @@ bool cmd_kill(struct cmd *c, struct err *e)
     if (!common_no_words(c, e) || !common_open(c, &r, &w, e))
         return false;
     if (!env_is_there(w.env_path)) {
+        if (ui.json)
+            print_json(0, false);
         ui_note("there is no environment at %s", w.env_path);
         return true;
     }
@@ -157,19 +169,15 @@ bool cmd_kill(struct cmd *c, struct err *e)
     size_t ended = list->n;
 
     end_all(list);
-    if (ui.json) {
-        struct json_result j;
-
-        json_result_begin(&j, "blast.kill/1");
-        json_write_member_u64(&j.w, "ended", ended);
-        json_write_member_bool(&j.w, "purged", option_flag(&c->options, OPT_PURGE));
-        json_result_end(&j);
-    }
     if (ended)
         ui_note("ended %zu process%s of the environment", ended, ended == 1 ? "" : "es");
     if (activate_is_active(&w))
         ui_note("it is active in this shell: leave with `deactivate`, or exit in a shell that blast start opened");
     else if (!ended)
         ui_note("nothing of the environment was running");
-    return !option_flag(&c->options, OPT_PURGE) || purge(c, &w, e);
+    if (option_flag(&c->options, OPT_PURGE) && !purge(c, &w, e))
+        return false;
+    if (ui.json)
+        print_json(ended, option_flag(&c->options, OPT_PURGE));
+    return true;
 }

@@ -62,6 +62,8 @@ bool cmd_list(struct cmd *c, struct err *e)
     struct env_packages list;
     struct env env;
 
+    if (option_flag(&c->options, OPT_OUTDATED))
+        return cmd_outdated(c, e);
     common_request(c, &r);
     if (!common_no_words(c, e) || !common_open(c, &r, &w, e) || !env_layer_read(&w, &env, e))
         return false;

@@ -23,6 +23,8 @@ static bool names(struct cmd *c, const struct request *r, struct str_list *out, 
     for (size_t i = 0; i < f.entries.n; i++) {
         struct req q;
 
+        if (f.entries.p[i].constraint)
+            continue;
         if (!req_parse(c->a, f.entries.p[i].text, &q, e))
             return err_as(e, ERR_CONFIG, "%s:%u", f.entries.p[i].file, f.entries.p[i].line);
         all[n++] = q.name;
@@ -48,8 +50,12 @@ bool cmd_remove(struct cmd *c, struct err *e)
         (void)err_set(e, ERR_CONFIG, "no package was named");
         return err_hint(e, "blast remove NAME...");
     }
-    if (!common_open(c, &r, &w, e))
+    if (!common_open(c, &r, &w, e) || !common_check_lists(c, &w, e))
         return false;
+    c->options.words.n = 0;
+    for (size_t i = 0; i < list.n; i++)
+        VEC_PUSH_IN(c->a, &c->options.words, list.p[i]);
+    r.requirement = (struct str_list){ NULL, 0 }; /* they say what goes, not what is wanted */
     bool ok = r.env.n ? sync_remove(&w, &list, &job, &o, e) : edit_remove(c, &w, &r, &job, &o, e);
 
     if (!ok)

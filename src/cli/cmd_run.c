@@ -50,7 +50,7 @@ bool cmd_run(struct cmd *c, struct err *e)
         (void)err_hint(e, "blast run python app.py");
         return err_exit(e, 125);
     }
-    if (!common_open(c, &r, &w, e))
+    if (!common_open(c, &r, &w, e) || !common_check_lists(c, &w, e))
         return err_exit(e, 125);
     bool ready = option_flag(&c->options, OPT_NO_SYNC) ? env_is_there(w.env_path) : sync_first(c, &w, e);
 

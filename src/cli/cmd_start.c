@@ -22,7 +22,7 @@ static bool write_config(struct cmd *c, struct workspace *w, const struct reques
     return config_load(w->dir, w->dirs.config, c->a, &w->config, e);
 }
 
-static void print_json(const struct workspace *w, const struct sync_outcome *o)
+static void print_json(const struct workspace *w, const struct sync_outcome *o, struct str activation)
 {
     struct json_result r;
     struct str not_enforced = env_layer_unenforced(w);
@@ -34,6 +34,8 @@ static void print_json(const struct workspace *w, const struct sync_outcome *o)
     json_write_member_bool(&r.w, "created", o->made);
     json_write_member_bool(&r.w, "changed", o->apply.changed);
     json_write_member(&r.w, "not_enforced", not_enforced);
+    if (activation.n)
+        json_write_member(&r.w, "activate", activation);
     json_result_end(&r);
 }
 
@@ -44,11 +46,12 @@ static void print_text(struct cmd *c, const struct workspace *w, const struct sy
     size_t packages = p->keep + p->add + p->replace;
     uint64_t ms = (clock_us() - begun) / 1000;
 
-    ui_note("%sPython " STR_FMT "%s  %s%s  generation %u  %llu ms", ui_on(stderr, UI_BOLD),
+    ui_note("%sPython " STR_FMT "%s  %s%s%s  %llu ms", ui_on(stderr, UI_BOLD),
             STR_ARG(w->python.version_text), ui_on(stderr, UI_PLAIN),
             o->nothing_to_do ? "everything in place"
                              : arena_printf(c->a, "%zu packages", packages).p,
-            o->lock.changed ? ", lock written" : o->lock.old_text.p ? ", lock up to date" : "", o->seq,
+            o->lock.changed ? ", lock written" : o->lock.old_text.p ? ", lock up to date" : "",
+            o->seq ? arena_printf(c->a, "  generation %u", o->seq).p : "",
             (unsigned long long)ms);
     if (not_enforced.n)
         ui_note("%snot enforced yet%s (no sandbox, no daemon in this version): " STR_FMT, ui_on(stderr, UI_YELLOW),
@@ -57,10 +60,6 @@ static void print_text(struct cmd *c, const struct workspace *w, const struct sy
 
 static bool activate(struct cmd *c, struct workspace *w, struct err *e)
 {
-    struct str shell = option_value(&c->options, OPT_PRINT);
-
-    if (shell.p)
-        return activate_print(c, w, shell, e);
     if (option_flag(&c->options, OPT_NO_ACTIVATE))
         return true;
     if (activate_is_active(w)) {
@@ -80,18 +79,22 @@ bool cmd_start(struct cmd *c, struct err *e)
     AUTO_WORKSPACE w = { 0 };
     struct timings t = { 0 };
     struct sync_outcome o;
+    struct str shell = option_value(&c->options, OPT_PRINT), activation = STR("");
     struct sync_job job = { .command = STR("start"), .watch = &common_watch, .timings = &t };
 
     common_request(c, &r);
-    if (!common_no_words(c, e) || !common_open(c, &r, &w, e) || !write_config(c, &w, &r, e))
+    if (!common_no_words(c, e) || !common_open(c, &r, &w, e) || !common_check_lists(c, &w, e) ||
+        !write_config(c, &w, &r, e))
         return false;
-    if (!sync_run(&w, &job, &o, e))
+    if ((shell.p && !activate_text(c, &w, shell, &activation, e)) || !sync_run(&w, &job, &o, e))
         return false;
     common_warnings(&w);
     if (ui.json)
-        print_json(&w, &o);
+        print_json(&w, &o, activation);
+    else if (activation.n)
+        ui_out(STR_FMT "\n", STR_ARG(activation));
     print_text(c, &w, &o, begun);
     if (option_flag(&c->options, OPT_TIMINGS))
         common_timings(&t, clock_us() - begun);
-    return r.dry_run || activate(c, &w, e);
+    return r.dry_run || shell.p || activate(c, &w, e);
 }

@@ -15,7 +15,7 @@ struct facts {
     struct generation generation;
     bool has_generation;
     struct str trouble;
-    const char *state; /* "in sync", "lock out of date", ... */
+    const char *state; /* one word: see state_text() */
     struct str not_enforced;
 };
 
@@ -30,17 +30,34 @@ static const char *sync_state(struct workspace *w, struct facts *f)
     struct sync_job job = { .command = STR("status"), .timings = &t, .check = true };
 
     if (!f->there)
-        return "no environment";
+        return "missing";
     if (f->trouble.n)
         return "broken";
     if (!w->project.found && !w->where.has_requirements)
-        return "no requirements";
+        return "bare";
     r.frozen = true;
     r.offline = true;
     look.request = &r;
     if (!sync_run(&look, &job, &o, &e))
-        return e.kind == ERR_RESOLUTION ? "lock out of date" : "not in sync";
-    return o.nothing_to_do || !o.would_change ? "in sync" : "not in sync";
+        return e.kind == ERR_RESOLUTION ? "stale" : "drifted";
+    return o.nothing_to_do || !o.would_change ? "synced" : "drifted";
+}
+
+static const char *state_text(const char *state)
+{
+    static const char *const text[][2] = {
+        { "synced", "lock and environment are what the project asks for" },
+        { "stale", "the lock does not fit the project; blast sync makes it anew" },
+        { "drifted", "the environment differs from the lock; blast sync makes them equal" },
+        { "missing", "there is no environment; blast start makes it" },
+        { "broken", "blast doctor looks closer" },
+        { "bare", "nothing says what should be installed; blast install NAME begins a project" },
+    };
+
+    for (size_t i = 0; i < COUNT(text); i++)
+        if (strcmp(text[i][0], state) == 0)
+            return text[i][1];
+    return "";
 }
 
 static bool gather(struct cmd *c, struct workspace *w, struct facts *f, struct err *e)
@@ -84,7 +101,7 @@ static void print_text(struct cmd *c, const struct workspace *w, const struct fa
     } else if (f->there && f->env.layout == ENV_PLAIN) {
         line("generation", STR("none: made by another tool, changed in place, no undo"));
     }
-    line("state", str_of(f->state));
+    line("state", arena_printf(a, "%s  %s", f->state, state_text(f->state)));
     if (f->trouble.n)
         line("trouble", f->trouble);
     line("daemon", STR("none in this version: nothing watches the project"));

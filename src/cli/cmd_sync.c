@@ -21,7 +21,7 @@ bool cmd_sync(struct cmd *c, struct err *e)
     common_request(c, &r);
     r.project_inputs = r.requirement.n == 0;
     job.no_lock = !r.project_inputs;
-    if (!common_no_words(c, e) || !common_open(c, &r, &w, e))
+    if (!common_no_words(c, e) || !common_open(c, &r, &w, e) || !common_check_lists(c, &w, e))
         return false;
     if (!sync_run(&w, &job, &o, e))
         return false;

@@ -92,7 +92,7 @@ bool cmd_tree(struct cmd *c, struct err *e)
         uint32_t node = graph_find(&g, c->options.words.p[i]);
 
         if (node == UINT32_MAX)
-            return err_set(e, ERR_PACKAGE, "'" STR_FMT "' is not in the lock", STR_ARG(c->options.words.p[i]));
+            return graph_unknown(&g, c->a, c->options.words.p[i], e);
         branch(&p, node, "", true, 0);
     }
     for (uint32_t i = 0; c->options.words.n == 0 && i < g.n; i++)

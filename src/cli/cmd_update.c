@@ -3,7 +3,22 @@
 #include "base/err.h"
 #include "cli/common.h"
 #include "cli/edit.h"
+#include "cli/graph.h"
 #include "lock/lock.h"
+
+/* A name that is in no lock would be passed over in silence. Without a lock there is nothing to compare with. */
+static bool check_words(struct cmd *c, struct workspace *w, struct err *e)
+{
+    struct err ignored = { 0 };
+    struct graph g;
+
+    if (c->options.words.n == 0 || !graph_load(w, &g, &ignored))
+        return true;
+    for (size_t i = 0; i < c->options.words.n; i++)
+        if (graph_find(&g, c->options.words.p[i]) == UINT32_MAX)
+            return graph_unknown(&g, c->a, c->options.words.p[i], e);
+    return true;
+}
 
 bool cmd_update(struct cmd *c, struct err *e)
 {
@@ -18,7 +33,7 @@ bool cmd_update(struct cmd *c, struct err *e)
     r.refresh = !r.offline;
     r.upgrade = c->options.words.n == 0;
     r.upgrade_only = (struct str_list){ c->options.words.p, c->options.words.n };
-    if (!common_open(c, &r, &w, e))
+    if (!common_open(c, &r, &w, e) || !check_words(c, &w, e) || !common_check_lists(c, &w, e))
         return false;
     bool ok = option_flag(&c->options, OPT_BUMP) ? edit_bump(c, &w, &r, &job, &o, e) : sync_run(&w, &job, &o, e);
 

@@ -90,7 +90,7 @@ bool cmd_why(struct cmd *c, struct err *e)
     uint32_t node = graph_find(&g, c->options.words.p[0]);
 
     if (node == UINT32_MAX)
-        return err_set(e, ERR_PACKAGE, "'" STR_FMT "' is not in the lock", STR_ARG(c->options.words.p[0]));
+        return graph_unknown(&g, c->a, c->options.words.p[0], e);
     s.on_way = ARENA_ARRAY(c->a, bool, g.n);
     for (size_t limit = 1; limit < LENGTH_MAX && limit <= g.n && s.found < PATHS_MAX; limit++)
         climb(&s, node, 0, limit);

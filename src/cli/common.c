@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "cli/progress.h"
 #include "cli/ui.h"
+#include "pep/name.h"
 
 static struct str_list list_of(const struct options *o, enum option_id id)
 {
@@ -72,6 +73,67 @@ void common_warnings(const struct workspace *w)
         ui_warn(STR_FMT, STR_ARG(w->warnings.p[i]));
 }
 
+struct str common_nearest(struct arena *a, struct str name, const struct str *list, size_t n)
+{
+    struct str key = name_normalize(a, name), best = { NULL, 0 };
+    unsigned limit = key.n > 4 ? 2 : 1, best_distance = limit + 1;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned d = str_distance(key, name_normalize(a, list[i]), limit);
+
+        if (d < best_distance) {
+            best = list[i];
+            best_distance = d;
+        }
+    }
+    return best;
+}
+
+static bool has(const struct str_list *list, struct str name)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (name_eq(list->p[i], name))
+            return true;
+    return false;
+}
+
+static bool check_names(struct cmd *c, enum option_id id, const struct str_list *known, struct err *e)
+{
+    struct str_list given = list_of(&c->options, id);
+    struct str all = STR("");
+
+    for (size_t i = 0; i < known->n; i++)
+        all = arena_printf(c->a, STR_FMT "%s" STR_FMT, STR_ARG(all), i ? ", " : "", STR_ARG(known->p[i]));
+    for (size_t i = 0; i < given.n; i++) {
+        if (has(known, given.p[i]))
+            continue;
+        (void)err_set(e, ERR_CONFIG, "the project has no %s '" STR_FMT "'", id == OPT_EXTRA ? "extra" : "group",
+                      STR_ARG(given.p[i]));
+        struct str near = common_nearest(c->a, given.p[i], known->p, known->n);
+
+        if (near.p)
+            return err_hint(e, "did you mean '" STR_FMT "'?", STR_ARG(near));
+        if (known->n)
+            return err_hint(e, "it has " STR_FMT, STR_ARG(all));
+        return err_hint(e, "%s in pyproject.toml", id == OPT_EXTRA ? "they stand under [project.optional-dependencies]"
+                                                                   : "they stand under [dependency-groups]");
+    }
+    return true;
+}
+
+bool common_check_lists(struct cmd *c, const struct workspace *w, struct err *e)
+{
+    const struct project *p = &w->project;
+    struct str *extra = ARENA_ARRAY(c->a, struct str, p->extras.n), *group = ARENA_ARRAY(c->a, struct str, p->groups.n);
+
+    for (size_t i = 0; i < p->extras.n; i++)
+        extra[i] = p->extras.p[i].name;
+    for (size_t i = 0; i < p->groups.n; i++)
+        group[i] = p->groups.p[i].name;
+    return check_names(c, OPT_EXTRA, &(struct str_list){ extra, p->extras.n }, e) &&
+           check_names(c, OPT_GROUP, &(struct str_list){ group, p->groups.n }, e);
+}
+
 bool common_no_words(const struct cmd *c, struct err *e)
 {
     if (c->options.words.n == 0)
@@ -121,7 +183,14 @@ void common_timings(const struct timings *t, uint64_t total_us)
     for (unsigned i = 0; i < PHASES; i++)
         ui_note("  %-8s %s", name[i], seconds(t->us[i], text));
     ui_note("  %-8s %s", "total", seconds(total_us, text));
-    ui_note("  %u pages, %u metadata, %u wheels, %.1f MB", t->pages, t->metadata, t->wheels, (double)t->bytes / 1e6);
+    ui_note("  %u pages, %u metadata files, %u wheels asked for, %.1f MB received", t->pages, t->metadata, t->wheels,
+            (double)t->bytes / 1e6);
+}
+
+void common_requests(const struct timings *t)
+{
+    ui_detail("  %u pages, %u metadata files, %u wheels asked for, %.1f MB received", t->pages, t->metadata, t->wheels,
+              (double)t->bytes / 1e6);
 }
 
 static void step_line(const struct plan_step *s)
@@ -206,4 +275,6 @@ void common_outcome(struct cmd *c, const struct workspace *w, const struct sync_
         ui_note("%sup to date%s in %s", ui_on(stderr, UI_DIM), ui_on(stderr, UI_PLAIN), seconds(us, text));
     if (option_flag(&c->options, OPT_TIMINGS))
         common_timings(t, us);
+    else
+        common_requests(t);
 }

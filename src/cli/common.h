@@ -25,6 +25,7 @@ void common_warnings(const struct workspace *w);
 /* "+ flask 3.1.3" lines and "Installed 7 packages in 0.31 s", or the same as JSON. */
 void common_outcome(struct cmd *c, const struct workspace *w, const struct sync_outcome *o, const struct timings *t,
                     uint64_t begun_us);
+void common_requests(const struct timings *t); /* with -v: what the index was asked for */
 void common_timings(const struct timings *t, uint64_t total_us);
 
 /* One JSON result: begin, write the members, end (which prints it). */
@@ -35,4 +36,8 @@ struct json_result {
 void json_result_begin(struct json_result *r, const char *schema); /* "blast.status/1"; NULL: the caller's own value */
 void json_result_end(struct json_result *r);
 
+/* The name among `list` that is nearest to a misspelt one, or p == NULL when none is near. Compares normalised. */
+MUST_USE struct str common_nearest(struct arena *a, struct str name, const struct str *list, size_t n);
+/* ERR_CONFIG for an --extra or --group that the project does not have. */
+MUST_USE bool common_check_lists(struct cmd *c, const struct workspace *w, struct err *e);
 MUST_USE bool common_no_words(const struct cmd *c, struct err *e); /* ERR_CONFIG when words were given */

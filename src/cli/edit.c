@@ -133,6 +133,14 @@ static bool try_lock(struct workspace *w, struct sync_job *job, struct lockfile 
            lockfile_load(w, l, e);
 }
 
+/* The message speaks of lines of pyproject.toml that were never written. */
+static bool nothing_changed(const struct cmd *c, struct err *e)
+{
+    const char *hint = arena_printf(c->a, *e->hint ? "%s (nothing was changed)" : "%snothing was changed", e->hint).p;
+
+    return err_hint(e, "%s", hint);
+}
+
 bool edit_install(struct cmd *c, struct workspace *w, struct request *r, struct sync_job *job,
                   struct sync_outcome *out, struct err *e)
 {
@@ -143,14 +151,48 @@ bool edit_install(struct cmd *c, struct workspace *w, struct request *r, struct 
     if (c->options.words.n == 0)
         return sync_run(w, job, out, e);
     (void)r;
-    if (!check_words(c, e) || !journal_lock(w, &lock, e) || !begin(c, w, &ed, &job->pyproject_old, e) || !add_all(c, &ed, e) ||
-        !look_at(c, w, ed.text, e) || !try_lock(w, job, &l, e) || !add_bounds(c, &ed, &l.lock, e) ||
-        !look_at(c, w, ed.text, e))
+    if (!check_words(c, e) || !journal_lock(w, &lock, e) || !begin(c, w, &ed, &job->pyproject_old, e) ||
+        !add_all(c, &ed, e) || !look_at(c, w, ed.text, e))
+        return false;
+    if (!try_lock(w, job, &l, e))
+        return e->kind == ERR_RESOLUTION ? nothing_changed(c, e) : false;
+    if (!add_bounds(c, &ed, &l.lock, e) || !look_at(c, w, ed.text, e))
         return false;
     job->pyproject_new = ed.text;
     if (job->pyproject_old.p && str_eq(job->pyproject_old, ed.text))
         job->pyproject_new = STR("");
     return sync_run(w, job, out, e);
+}
+
+static void add_names(struct arena *a, const struct project_list *l, struct str *all, size_t *n)
+{
+    for (size_t i = 0; i < l->reqs.n; i++) {
+        struct err ignored = { 0 };
+        struct req q;
+
+        if (req_parse(a, l->reqs.p[i].text, &q, &ignored))
+            all[(*n)++] = q.name;
+    }
+}
+
+/* The direct requirement, of whatever list, whose name is spelt nearly so. */
+static struct str near_requirement(struct workspace *w, struct str name)
+{
+    const struct project *p = &w->project;
+    size_t n = 0, room = p->dependencies.reqs.n;
+
+    for (size_t i = 0; i < p->extras.n; i++)
+        room += p->extras.p[i].reqs.n;
+    for (size_t i = 0; i < p->groups.n; i++)
+        room += p->groups.p[i].reqs.n;
+    struct str *all = ARENA_ARRAY(w->a, struct str, room);
+
+    add_names(w->a, &p->dependencies, all, &n);
+    for (size_t i = 0; i < p->extras.n; i++)
+        add_names(w->a, &p->extras.p[i], all, &n);
+    for (size_t i = 0; i < p->groups.n; i++)
+        add_names(w->a, &p->groups.p[i], all, &n);
+    return common_nearest(w->a, name, all, n);
 }
 
 static bool remove_name(struct workspace *w, struct toml_edit *ed, struct str name, struct err *e)
@@ -176,7 +218,11 @@ static bool remove_name(struct workspace *w, struct toml_edit *ed, struct str na
     }
     if (total)
         return true;
+    struct str near = near_requirement(w, name);
+
     (void)err_set(e, ERR_PACKAGE, "'" STR_FMT "' is not a requirement of this project", STR_ARG(name));
+    if (near.p)
+        return err_hint(e, "did you mean '" STR_FMT "'?", STR_ARG(near));
     return err_hint(e, "blast why " STR_FMT " tells what needs it", STR_ARG(name));
 }
 

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "cli/common.h"
 #include "pep/name.h"
 #include "sync/inputs.h"
 #include "sync/lockfile.h"
@@ -15,6 +16,18 @@ uint32_t graph_find(const struct graph *g, struct str name)
         if (name_eq(g->lock->package[i].name, name))
             return i;
     return UINT32_MAX;
+}
+
+bool graph_unknown(const struct graph *g, struct arena *a, struct str name, struct err *e)
+{
+    struct str *all = ARENA_ARRAY(a, struct str, g->n);
+
+    for (uint32_t i = 0; i < g->n; i++)
+        all[i] = g->lock->package[i].name;
+    struct str near = common_nearest(a, name, all, g->n);
+
+    (void)err_set(e, ERR_PACKAGE, "'" STR_FMT "' is not in the lock", STR_ARG(name));
+    return near.p ? err_hint(e, "did you mean '" STR_FMT "'?", STR_ARG(near)) : err_hint(e, "blast tree shows what is");
 }
 
 struct graph_list graph_needs(const struct graph *g, uint32_t i)

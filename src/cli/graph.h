@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "lock/lock.h"
 
+struct arena;
 struct err;
 struct workspace;
 
@@ -26,5 +27,7 @@ struct graph {
 /* From the project's lock. ERR_RESOLUTION with a hint when there is none. In the workspace's arena. */
 MUST_USE bool graph_load(struct workspace *w, struct graph *out, struct err *e);
 MUST_USE uint32_t graph_find(const struct graph *g, struct str name); /* UINT32_MAX: not there */
+/* ERR_PACKAGE: the name is not in the lock; with the nearest one that is. */
+bool graph_unknown(const struct graph *g, struct arena *a, struct str name, struct err *e);
 MUST_USE struct graph_list graph_needs(const struct graph *g, uint32_t i);
 MUST_USE struct graph_list graph_users(const struct graph *g, uint32_t i);

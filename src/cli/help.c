@@ -2,9 +2,10 @@
 
 #include <stdio.h>
 #include "build_config.h"
-#include "cli/cli.h"
+#include "cli/common.h"
 #include "cli/ui.h"
 
+#define LEFT 30 /* columns of an option and its value */
 #define SHORT_LIST 7 /* the first commands of the table: what one needs on the first day */
 
 static void heading(const char *text)
@@ -26,7 +27,10 @@ static void option_line(unsigned i)
     if (o->letter)
         (void)snprintf(letter, sizeof letter, "-%c, ", o->letter);
     (void)snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
-    ui_out("  %-34s %s\n", left, o->text);
+    if (strlen(left) > LEFT) /* the text goes on a line of its own */
+        ui_out("  %s\n  %*s %s\n", left, LEFT, "", o->text);
+    else
+        ui_out("  %-*s %s\n", LEFT, left, o->text);
 }
 
 static void options_of(unsigned where)
@@ -36,8 +40,76 @@ static void options_of(unsigned where)
             option_line(i);
 }
 
+/* ------------------------------------------------------------ JSON */
+
+static void options_json(struct json_write *w, unsigned where)
+{
+    json_write_key(w, STR("options"));
+    json_write_array_begin(w);
+    for (unsigned i = 0; i < OPTION_IDS; i++) {
+        const struct option *o = &option_table[i];
+        char variable[64], letter[2] = { o->letter, '\0' };
+
+        if (!(o->where & where))
+            continue;
+        option_variable((enum option_id)i, variable);
+        json_write_object_begin(w);
+        json_write_member_cstr(w, "name", o->name);
+        if (o->letter)
+            json_write_member_cstr(w, "letter", letter);
+        if (o->value)
+            json_write_member_cstr(w, "value", o->value);
+        json_write_member_cstr(w, "variable", variable);
+        json_write_member_cstr(w, "text", o->text);
+        json_write_object_end(w);
+    }
+    json_write_array_end(w);
+}
+
+static void command_json(struct json_write *w, const struct command *c)
+{
+    json_write_member_cstr(w, "command", c->name);
+    json_write_member_cstr(w, "arguments", c->arguments);
+    json_write_member_cstr(w, "text", c->text);
+}
+
+static void overview_json(void)
+{
+    struct json_result r;
+
+    json_result_begin(&r, "blast.help/1");
+    json_write_member_cstr(&r.w, "version", BLAST_VERSION);
+    json_write_key(&r.w, STR("commands"));
+    json_write_array_begin(&r.w);
+    for (const struct command *c = command_table; c->name; c++) {
+        json_write_object_begin(&r.w);
+        command_json(&r.w, c);
+        json_write_object_end(&r.w);
+    }
+    json_write_array_end(&r.w);
+    options_json(&r.w, W_ALL);
+    json_result_end(&r);
+}
+
+static void one_command_json(const struct command *c)
+{
+    struct json_result r;
+
+    json_result_begin(&r, "blast.help/1");
+    command_json(&r.w, c);
+    json_write_member_cstr(&r.w, "examples", c->examples);
+    options_json(&r.w, c->where | W_ALL);
+    json_result_end(&r);
+}
+
+/* ------------------------------------------------------------ text */
+
 void help_overview(bool all)
 {
+    if (ui.json) {
+        overview_json();
+        return;
+    }
     ui_out("blast %s - the right Python and the right packages, simply there\n\n", BLAST_VERSION);
     heading("Usage: blast COMMAND [OPTION...]");
     unsigned n = 0;
@@ -60,6 +132,10 @@ void help_overview(bool all)
 
 void help_command(const struct command *c)
 {
+    if (ui.json) {
+        one_command_json(c);
+        return;
+    }
     ui_out("%s\n\n", c->text);
     heading("Usage");
     ui_out("  blast %s%s%s [OPTION...]\n", c->name, *c->arguments ? " " : "", c->arguments);

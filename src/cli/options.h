@@ -37,6 +37,10 @@ enum option_where {
     W_UPGRADE = 1 << 20,
     W_UNDO = 1 << 21,
     W_RAW = 1 << 22, /* all words after the command are its own */
+    W_TIMED = 1 << 23,
+    W_INDEX = 1 << 24, /* asks an index */
+    W_FILES = 1 << 25, /* takes requirements from files */
+    W_LISTS = 1 << 26, /* chooses among the project's extras and groups */
 };
 
 enum option_kind { OPTION_FLAG, OPTION_COUNT, OPTION_VALUE, OPTION_LIST };

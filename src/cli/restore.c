@@ -20,13 +20,21 @@ static bool target_of(struct env *env, enum generation_kind kind, struct str whi
     return history_find(env, which, seq, e);
 }
 
+/* "undo", or "undo: TEXT" with --message. */
+static struct str reason(const struct cmd *c)
+{
+    struct str line = edit_command_line(c), text = option_value(&c->options, OPT_MESSAGE);
+
+    return text.n ? arena_printf(c->a, STR_FMT ": " STR_FMT, STR_ARG(line), STR_ARG(text)) : line;
+}
+
 static bool restore(struct cmd *c, struct workspace *w, struct env *env, enum generation_kind kind, struct str which,
                     struct apply_result *out, uint32_t *target, struct err *e)
 {
     struct store store;
     AUTO_FD guard = -1;
     struct apply_return back = { .store = &store, .how = kind,
-                                 .reason = { .command = edit_command_line(c), .actor = STR("cli") } };
+                                 .reason = { .command = reason(c), .actor = STR("cli") } };
 
     if (!target_of(env, kind, which, target, e))
         return false;

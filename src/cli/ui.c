@@ -103,6 +103,8 @@ void ui_warn(const char *fmt, ...)
 {
     va_list ap;
 
+    if (ui.quiet)
+        return;
     progress_hide();
     (void)fprintf(stderr, "%swarning%s: ", ui_on(stderr, UI_YELLOW), ui_on(stderr, UI_PLAIN));
     va_start(ap, fmt);

@@ -33,7 +33,7 @@ void ui_init(struct str color, bool json, bool quiet, unsigned verbose, bool no_
 void ui_out(const char *fmt, ...) PRINTF(1, 2);    /* result text, stdout */
 void ui_note(const char *fmt, ...) PRINTF(1, 2);   /* a line on stderr, not with -q */
 void ui_detail(const char *fmt, ...) PRINTF(1, 2); /* a line on stderr with -v */
-void ui_warn(const char *fmt, ...) PRINTF(1, 2);   /* "warning: ..." on stderr, also with -q off */
+void ui_warn(const char *fmt, ...) PRINTF(1, 2);   /* "warning: ..." on stderr, not with -q */
 /* The escape for a style on stdout (out) or stderr, "" without colour; UI_PLAIN ends any style. */
 const char *ui_on(FILE *to, enum ui_style style);
 

@@ -33,7 +33,7 @@ static bool is_free(int dir, const char *path, struct err *e)
 
     if (file_exists(dir, "pyvenv.cfg")) {
         (void)err_set(e, ERR_ENVIRONMENT, "'%s' is an environment already", path);
-        return err_hint(e, "use it, or give --clear to replace it");
+        return err_hint(e, "use it, or give --force to replace it");
     }
     err_clear(e);
     if (!file_list_open(dir, ".", &list, e))
