@@ -1,0 +1,202 @@
+#include "index/flat.h"
+
+#include "index/test_index.h"
+
+static void put(struct test_dir *t, const char *path)
+{
+    struct err e = { 0 };
+    size_t slash = str_rfind(str_of(path), '/');
+    AUTO_FD dir = -1;
+    char folder[100];
+
+    (void)snprintf(folder, sizeof folder, "%.*s", (int)slash, path);
+    assert_true(file_make_dirs(t->fd, folder, 0777, &e) && fd_open_dir(t->fd, folder, &dir, &e));
+    assert_true(file_replace(dir, path + slash + 1, STR("not read"), 0666, FILE_NO_SYNC, &e));
+}
+
+static void open_links(struct fake *f, struct test_dir *t, const struct str *links, size_t n)
+{
+    fake_init(f, NULL, 0, t->path);
+    f->settings.find_links = links;
+    f->settings.n_find_links = n;
+    f->settings.n_url = 0;
+    fake_open(f);
+}
+
+static struct str in(struct fake *f, const struct test_dir *t, const char *name)
+{
+    return arena_printf(&f->a, "%s/%s", t->path, name);
+}
+
+static void takes_the_distributions_of_a_folder(void **state)
+{
+    struct test_dir *t = *state;
+    AUTO_ARENA a = { 0 };
+    struct str link = arena_printf(&a, "%s/links", t->path);
+    struct fake f;
+
+    put(t, "links/My_Demo-1.0-py3-none-any.whl");
+    put(t, "links/my-demo-2.0.tar.gz");
+    put(t, "links/other-1.0-py3-none-any.whl");
+    put(t, "links/readme.txt");
+    open_links(&f, t, &link, 1);
+    (void)fake_project(&f, "my-demo");
+    assert_int_equal(fake_get(&f, "my-demo")->n, 2);
+    assert_int_equal(fake_candidate(&f, "my-demo", "1.0")->state, CANDIDATE_WHEEL);
+    assert_int_equal(fake_candidate(&f, "my-demo", "2.0")->state, CANDIDATE_SDIST_ONLY);
+    (void)fake_project(&f, "readme.txt");
+    assert_int_equal(fake_get(&f, "readme.txt")->n, 0);
+    fake_close(&f);
+}
+
+static void files_of_two_folders_are_candidates_side_by_side(void **state)
+{
+    struct test_dir *t = *state;
+    AUTO_ARENA a = { 0 };
+    struct str links[] = { arena_printf(&a, "%s/one", t->path), arena_printf(&a, "file://%s/two", t->path) };
+    struct fake f;
+
+    put(t, "one/demo-1.0-py3-none-any.whl");
+    put(t, "one/demo-3.0-py3-none-any.whl");
+    put(t, "two/demo-2.0-py3-none-any.whl");
+    open_links(&f, t, links, 2);
+    (void)fake_project(&f, "demo");
+    struct catalog_project *p = fake_get(&f, "demo");
+
+    assert_int_equal(p->n, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(p->version[i].text.p[0], '1' + (int)i);
+    fake_close(&f);
+}
+
+static void files_of_a_folder_stand_beside_those_of_the_index(void **state)
+{
+    static const struct fake_file world[] = { { .name = "demo-1.0-py3-none-any.whl" },
+                                              { .name = "demo-2.0-py3-none-any.whl" } };
+    struct test_dir *t = *state;
+    AUTO_ARENA a = { 0 };
+    struct str link = arena_printf(&a, "%s/links", t->path);
+    struct fake f;
+
+    put(t, "links/demo-2.0.0-cp312-cp312-linux_x86_64.whl");
+    put(t, "links/demo-3.0-py3-none-any.whl");
+    fake_init(&f, world, COUNT(world), t->path);
+    f.settings.find_links = &link;
+    f.settings.n_find_links = 1;
+    fake_open(&f);
+    (void)fake_project(&f, "demo");
+    struct catalog_project *p = fake_get(&f, "demo");
+
+    assert_int_equal(p->n, 3);
+    struct candidate *both = catalog_candidate(&f.c, 0, 1);
+
+    assert_true(str_eq(catalog_text(p, both, catalog_file(p, both)->name),
+                       STR("demo-2.0.0-cp312-cp312-linux_x86_64.whl")));
+    fake_close(&f);
+}
+
+static void names_the_folder_that_cannot_be_read(void **state)
+{
+    struct test_dir *t = *state;
+    struct fake f;
+    struct err e = { 0 };
+    AUTO_ARENA a = { 0 };
+    struct str link = arena_printf(&a, "%s/nothing", t->path);
+
+    fake_init(&f, NULL, 0, t->path);
+    f.settings.find_links = &link;
+    f.settings.n_find_links = 1;
+    assert_false(catalog_open(&f.settings, &f.target, &f.c, &e));
+    assert_int_equal(e.kind, ERR_CONFIG);
+    assert_non_null(strstr(e.text, "read --find-links '"));
+    assert_non_null(strstr(e.text, "nothing': No such file or directory"));
+    fake_close(&f);
+}
+
+/* A wheel that is built again keeps its name: what was learned of it must not outlive the run. */
+static void metadata_of_local_files_is_not_kept(void **state)
+{
+    struct test_dir *t = *state;
+    AUTO_ARENA a = { 0 };
+    struct str link = arena_printf(&a, "%s/links", t->path);
+    struct metadata m = { .requires_python = STR(">=3") };
+    struct known_meta got;
+
+    put(t, "links/demo-1.0-py3-none-any.whl");
+    for (int life = 0; life < 2; life++) {
+        struct fake f;
+
+        open_links(&f, t, &link, 1);
+        uint32_t i = fake_project(&f, "demo");
+
+        assert_false(catalog_metadata(&f.c, i, 0, true, &a, &got));
+        catalog_learned(&f.c, i, 0, &m, STR(""));
+        assert_true(catalog_metadata(&f.c, i, 0, true, &a, &got));
+        fake_close(&f);
+    }
+}
+
+static void a_direct_file_brings_its_hash(void **state)
+{
+    static const struct {
+        const char *fragment;
+        uint32_t flags;
+        const char *other;
+    } cases[] = {
+        { "", LISTING_WHEEL, "" },
+        { "#egg=demo", LISTING_WHEEL, "" },
+        { "#sha256=1111111111111111111111111111111111111111111111111111111111111111", LISTING_WHEEL | LISTING_SHA256,
+          "" },
+        { "#egg=demo&sha512=ab", LISTING_WHEEL, "sha512=ab" },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fake f;
+        struct err e = { 0 };
+        uint32_t project;
+
+        open_links(&f, *state, NULL, 0);
+        struct str url = arena_printf(&f.a, "https://files.example/Demo-1%%2B2-py3-none-any.whl%s", cases[i].fragment);
+
+        if (!flat_direct(&f.c, url, STR("demo"), &project, &e) || !flat_direct(&f.c, url, STR(""), &project, &e))
+            fail_msg("%s", e.text);
+        struct catalog_project *p = f.c.projects.p[project];
+        const struct listing_file *file = &p->listing[0].file[0];
+
+        assert_true(p->only_direct && p->n == 1 && str_eq(p->name, STR("demo")));
+        assert_true(str_eq(p->version[0].text, STR("1+2")));
+        assert_int_equal(file->flags, cases[i].flags);
+        assert_true(str_eq(listing_text(&p->listing[0], file->other_hash), str_of(cases[i].other)));
+        assert_true(str_eq(listing_text(&p->listing[0], file->url),
+                           STR("https://files.example/Demo-1%2B2-py3-none-any.whl")));
+        fake_close(&f);
+    }
+}
+
+static void only_wheels_can_be_direct(void **state)
+{
+    struct fake f;
+    struct err e = { 0 };
+    uint32_t project;
+
+    open_links(&f, *state, NULL, 0);
+    assert_false(flat_direct(&f.c, in(&f, *state, "demo-1.0.zip"), STR(""), &project, &e));
+    assert_int_equal(e.kind, ERR_PACKAGE);
+    assert_non_null(strstr(e.hint, "only wheels can be installed from a URL or a path yet"));
+    fake_close(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST_IN_DIR(takes_the_distributions_of_a_folder),
+        TEST_IN_DIR(files_of_two_folders_are_candidates_side_by_side),
+        TEST_IN_DIR(files_of_a_folder_stand_beside_those_of_the_index),
+        TEST_IN_DIR(names_the_folder_that_cannot_be_read),
+        TEST_IN_DIR(metadata_of_local_files_is_not_kept),
+        TEST_IN_DIR(a_direct_file_brings_its_hash),
+        TEST_IN_DIR(only_wheels_can_be_direct),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
