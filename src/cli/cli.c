@@ -104,21 +104,20 @@ int cli_main(int argc, char **argv)
     AUTO_ARENA arena = { 0 };
     struct cmd c = { .a = &arena };
     struct err e = { 0 };
-    struct str name;
     bool json = false;
 
     if (wants_version(argc, argv))
         return puts("blast " BLAST_VERSION) < 0;
     interrupt_init();
     (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write, seen by ui_flush() */
-    bool ok = options_parse(argc, argv, where_of, c.a, &name, &c.options, &e) && format_is_json(&c.options, &json, &e);
+    bool ok = options_parse(argc, argv, where_of, c.a, &c.options, &e) && format_is_json(&c.options, &json, &e);
 
     if (!ok)
         json = words_ask_json(argc, argv);
     ui_init(option_value(&c.options, OPT_COLOR), json, option_flag(&c.options, OPT_QUIET),
             option_count(&c.options, OPT_VERBOSE), option_flag(&c.options, OPT_NO_PROGRESS),
             option_flag(&c.options, OPT_NO_INPUT));
-    ok = ok && run_command(&c, name, &e);
+    ok = ok && run_command(&c, c.options.command, &e);
     if (!ok)
         c.exit_code = report_error(&e);
     if (!ui_flush() && c.exit_code == 0)

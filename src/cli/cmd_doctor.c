@@ -71,8 +71,9 @@ static void look_at_packages(struct cmd *c, struct env *env, struct findings *f)
         unsigned odd = list.p[i].oddities;
 
         if (odd & (ENV_NO_METADATA | ENV_NO_RECORD | ENV_TWICE))
-            add(f, "packages", arena_printf(c->a, STR_FMT ": %s", STR_ARG(list.p[i].dist_info),
-                                            odd & ENV_TWICE ? "the same package twice" : "METADATA or RECORD is missing"),
+            add(f, "packages",
+                arena_printf(c->a, STR_FMT ": %s", STR_ARG(list.p[i].dist_info),
+                             odd & ENV_TWICE ? "the same package twice" : "METADATA or RECORD is missing"),
                 true);
     }
     add(f, "packages", arena_printf(c->a, "%zu installed", list.n), false);

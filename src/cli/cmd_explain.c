@@ -10,7 +10,7 @@ static const struct {
     { ERR_IO, "A file could not be read or written, or a system call refused. The last line of the message names the\n"
               "call and the file. Look at permissions, free space (df) and limits (ulimit -n)." },
     { ERR_PYTHON, "No interpreter fits, or the one found does not work. blast python list shows what is here and what\n"
-                  "was skipped and why. Ask for another one with --python, .python-version, or [env] python_version." },
+                  "was skipped and why. Ask for another one with --python, .python-version or [env] python_version." },
     { ERR_PACKAGE, "A package or a page about it breaks the rules: a name that does not parse, a hash that is wrong, an\n"
                    "archive that cannot be trusted. Nothing of it was installed. A wrong hash ends with exit code 5." },
     { ERR_ENVIRONMENT, "The environment is missing, damaged, or was made by something else. blast doctor looks closer;\n"

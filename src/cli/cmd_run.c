@@ -21,15 +21,20 @@ static bool enter(struct cmd *c, const struct workspace *w, struct err *e)
     return true;
 }
 
-static bool sync_first(struct cmd *c, struct workspace *w, struct err *e)
+static bool sync_first(struct workspace *w, struct err *e)
 {
     struct timings t = { 0 };
     struct sync_outcome o;
     struct sync_job job = { .command = STR("run"), .watch = &common_watch, .timings = &t };
 
-    (void)c;
+    uint32_t seq;
+
     if (!w->project.found && !w->where.has_requirements && env_is_there(w->env_path))
         return true; /* nothing says what it should be */
+    if (common_pinned(w, &seq)) {
+        ui_note("generation %u stays, as an undo or rollback left it; blast sync follows the project again", seq);
+        return true;
+    }
     if (!sync_run(w, &job, &o, e))
         return false;
     if (o.apply.changed)
@@ -52,7 +57,7 @@ bool cmd_run(struct cmd *c, struct err *e)
     }
     if (!common_open(c, &r, &w, e) || !common_check_lists(c, &w, e))
         return err_exit(e, 125);
-    bool ready = option_flag(&c->options, OPT_NO_SYNC) ? env_is_there(w.env_path) : sync_first(c, &w, e);
+    bool ready = option_flag(&c->options, OPT_NO_SYNC) ? env_is_there(w.env_path) : sync_first(&w, e);
 
     if (!ready && e->kind == ERR_NONE) {
         (void)err_set(e, ERR_ENVIRONMENT, "there is no environment at '%s'", w.env_path);

@@ -49,7 +49,7 @@ static void print_text(struct cmd *c, const struct workspace *w, const struct sy
     ui_note("%sPython " STR_FMT "%s  %s%s%s  %llu ms", ui_on(stderr, UI_BOLD),
             STR_ARG(w->python.version_text), ui_on(stderr, UI_PLAIN),
             o->nothing_to_do ? "everything in place"
-                             : arena_printf(c->a, "%zu packages", packages).p,
+                             : arena_printf(c->a, "%zu package%s", packages, packages == 1 ? "" : "s").p,
             o->lock.changed ? ", lock written" : o->lock.old_text.p ? ", lock up to date" : "",
             o->seq ? arena_printf(c->a, "  generation %u", o->seq).p : "",
             (unsigned long long)ms);

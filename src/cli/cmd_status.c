@@ -35,6 +35,8 @@ static const char *sync_state(struct workspace *w, struct facts *f)
         return "broken";
     if (!w->project.found && !w->where.has_requirements)
         return "bare";
+    if (f->has_generation && (f->generation.kind == GENERATION_UNDO || f->generation.kind == GENERATION_ROLLBACK))
+        return "pinned";
     r.frozen = true;
     r.offline = true;
     look.request = &r;
@@ -49,6 +51,7 @@ static const char *state_text(const char *state)
         { "synced", "lock and environment are what the project asks for" },
         { "stale", "the lock does not fit the project; blast sync makes it anew" },
         { "drifted", "the environment differs from the lock; blast sync makes them equal" },
+        { "pinned", "an undo or rollback is in force; blast sync follows the project again" },
         { "missing", "there is no environment; blast start makes it" },
         { "broken", "blast doctor looks closer" },
         { "bare", "nothing says what should be installed; blast install NAME begins a project" },

@@ -38,7 +38,8 @@ static void branch(struct printer *p, uint32_t node, const char *lead, bool last
     if (again || depth >= p->depth)
         return;
     p->open[node] = p->shown[node] = true;
-    const char *deeper = depth == 0 ? "" : arena_printf(p->c->a, "%s%s", lead, last ? "    " : ui.utf8 ? "│   " : "|   ").p;
+    const char *bar = last ? "    " : ui.utf8 ? "│   " : "|   ";
+    const char *deeper = depth == 0 ? "" : arena_printf(p->c->a, "%s%s", lead, bar).p;
 
     below(p, node, deeper, depth);
     p->open[node] = false;

@@ -5,6 +5,8 @@
 #include "base/err.h"
 #include "cli/progress.h"
 #include "cli/ui.h"
+#include "env/env.h"
+#include "env/generation.h"
 #include "pep/name.h"
 
 static struct str_list list_of(const struct options *o, enum option_id id)
@@ -71,6 +73,22 @@ void common_warnings(const struct workspace *w)
 {
     for (size_t i = 0; i < w->warnings.n; i++)
         ui_warn(STR_FMT, STR_ARG(w->warnings.p[i]));
+}
+
+bool common_pinned(struct workspace *w, uint32_t *seq)
+{
+    struct err ignored = { 0 };
+    struct generation g = { 0 };
+    struct env env;
+    bool there = false;
+
+    if (!env_is_there(w->env_path) || !env_open(w->env_path, w->dirs.state, &env, &ignored))
+        return false;
+    bool ok = env.current && generation_load(&env, env.current, w->a, &g, &there, &ignored) && there;
+
+    *seq = env.current;
+    env_close(&env);
+    return ok && (g.kind == GENERATION_UNDO || g.kind == GENERATION_ROLLBACK);
 }
 
 struct str common_nearest(struct arena *a, struct str name, const struct str *list, size_t n)
@@ -253,6 +271,21 @@ static void outcome_json(const struct cmd *c, const struct sync_outcome *o)
     json_result_end(&r);
 }
 
+/* "7 added, 1 removed" */
+static struct str counts(struct arena *a, const struct plan *p)
+{
+    const struct {
+        unsigned n;
+        const char *word;
+    } part[] = { { p->add, "added" }, { p->remove, "removed" }, { p->replace, "changed" } };
+    struct str text = STR("");
+
+    for (size_t i = 0; i < COUNT(part); i++)
+        if (part[i].n)
+            text = arena_printf(a, STR_FMT "%s%u %s", STR_ARG(text), text.n ? ", " : "", part[i].n, part[i].word);
+    return text;
+}
+
 void common_outcome(struct cmd *c, const struct workspace *w, const struct sync_outcome *o, const struct timings *t,
                     uint64_t begun_us)
 {
@@ -267,7 +300,7 @@ void common_outcome(struct cmd *c, const struct workspace *w, const struct sync_
     for (size_t i = 0; i < p->n; i++)
         step_line(&p->steps[i]);
     if (p->add + p->remove + p->replace)
-        ui_note("%s%u added, %u removed, %u changed%s in %s", dry ? "would be: " : "", p->add, p->remove, p->replace,
+        ui_note("%s" STR_FMT "%s in %s", dry ? "would be: " : "", STR_ARG(counts(c->a, p)),
                 o->seq ? arena_printf(c->a, ", generation %u,", o->seq).p : "", seconds(us, text));
     else if (dry)
         ui_note("nothing would change");

@@ -36,6 +36,8 @@ struct json_result {
 void json_result_begin(struct json_result *r, const char *schema); /* "blast.status/1"; NULL: the caller's own value */
 void json_result_end(struct json_result *r);
 
+/* Is what is current there by an undo or a rollback? Then run leaves it as it is, until the user syncs or installs. */
+MUST_USE bool common_pinned(struct workspace *w, uint32_t *seq);
 /* The name among `list` that is nearest to a misspelt one, or p == NULL when none is near. Compares normalised. */
 MUST_USE struct str common_nearest(struct arena *a, struct str name, const struct str *list, size_t n);
 /* ERR_CONFIG for an --extra or --group that the project does not have. */

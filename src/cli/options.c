@@ -190,13 +190,12 @@ static void read_variables(struct reader *r)
 }
 
 bool options_parse(int argc, char **argv, unsigned (*where_of)(struct str command), struct arena *a,
-                   struct str *command, struct options *out, struct err *e)
+                   struct options *out, struct err *e)
 {
     struct reader r = { .a = a, .o = out, .e = e };
     bool only_words = false;
 
     *out = (struct options){ 0 };
-    *command = (struct str){ NULL, 0 };
     for (int i = 1; i < argc; i++) {
         struct str word = str_of(argv[i]);
         bool option = !only_words && word.n > 1 && word.p[0] == '-';
@@ -208,8 +207,8 @@ bool options_parse(int argc, char **argv, unsigned (*where_of)(struct str comman
 
             if (!ok)
                 return err_exit(e, 2);
-        } else if (!command->p) {
-            *command = word;
+        } else if (!out->command.p) {
+            out->command = word;
             r.where = where_of(word);
             only_words = r.where & W_RAW;
         } else {

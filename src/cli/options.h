@@ -67,16 +67,17 @@ struct options {
         VEC(struct str) values; /* in the arena */
         bool from_variable;
     } at[OPTION_IDS];
+    struct str command;    /* the first word that is no option; p == NULL: there is none */
     VEC(struct str) words; /* what is no option, in order; words.p[0] is the command's first argument */
 };
 
 extern const struct option option_table[OPTION_IDS];
 
-/* Reads argv[1..]; *command gets the first word that is no option, or n == 0. ERR_CONFIG (exit code 2) for an
+/* Reads argv[1..]. ERR_CONFIG (exit code 2) for an
  * unknown option, with the nearest known one; the options allowed are those of the command, found by `where_of`,
  * which gives 0 for an unknown command (then all options pass and the caller reports the command). */
 MUST_USE bool options_parse(int argc, char **argv, unsigned (*where_of)(struct str command), struct arena *a,
-                            struct str *command, struct options *out, struct err *e);
+                            struct options *out, struct err *e);
 
 MUST_USE bool option_flag(const struct options *o, enum option_id id);
 MUST_USE unsigned option_count(const struct options *o, enum option_id id);

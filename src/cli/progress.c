@@ -28,7 +28,7 @@ static void human(uint64_t bytes, char out[16])
 
 static size_t format(const struct progress *p, uint64_t now, char *out, size_t room)
 {
-    char part[64] = "", size[16], rate[16];
+    char part[64] = "", size[16], of[24] = "", rate[16];
     int n;
 
     if (p->total)
@@ -41,7 +41,11 @@ static size_t format(const struct progress *p, uint64_t now, char *out, size_t r
 
         human(p->bytes, size);
         human(ms ? (p->bytes - state.rate_bytes) * 1000 / ms : 0, rate);
-        n += snprintf(out + n, room - (size_t)n, "  %s  %s/s", size, rate);
+        if (p->of_bytes > p->bytes) {
+            of[0] = '/';
+            human(p->of_bytes, of + 1);
+        }
+        n += snprintf(out + n, room - (size_t)n, "  %s%s  %s/s", size, of, rate);
     }
     if (p->item && n > 0 && (size_t)n < room)
         n += snprintf(out + n, room - (size_t)n, "  %s", p->item);

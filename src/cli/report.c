@@ -23,15 +23,13 @@ static void as_text(const struct err *e)
         ui_note("%shelp%s: %s", ui_on(stderr, UI_CYAN), ui_on(stderr, UI_PLAIN), e->hint);
 }
 
-static void as_json(const struct err *e)
+void report_json(const struct err *e, struct buf *out)
 {
-    AUTO_BUF b;
     struct json_write w;
     const char *frame;
     unsigned n;
 
-    buf_init(&b, REPORT_MAX);
-    json_write_init(&w, &b, false);
+    json_write_init(&w, out, false);
     json_write_object_begin(&w);
     json_write_key(&w, STR("error"));
     json_write_object_begin(&w);
@@ -47,6 +45,14 @@ static void as_json(const struct err *e)
     json_write_object_end(&w);
     json_write_object_end(&w);
     (void)json_write_end(&w); /* an error fits: its text is bounded */
+}
+
+static void as_json(const struct err *e)
+{
+    AUTO_BUF b;
+
+    buf_init(&b, REPORT_MAX);
+    report_json(e, &b);
     ui_out(STR_FMT "\n", STR_ARG(buf_done(&b)));
 }
 

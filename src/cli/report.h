@@ -1,7 +1,11 @@
-/* How an error reaches the user: on stderr as text, or with --json as an object on stdout. */
+/* How an error reaches the user: on stderr as text, and with --json as an object on stdout too. */
 #pragma once
 
+struct buf;
 struct err;
 
 /* Prints the error and returns the program's exit code. */
 int report_error(const struct err *e);
+/* {"error":{"kind":"config","frames":["outermost", ..., "root"],"help":"...","exit":2}}; `help` only where there is
+ * one. */
+void report_json(const struct err *e, struct buf *out);

@@ -28,22 +28,30 @@ static struct str reason(const struct cmd *c)
     return text.n ? arena_printf(c->a, STR_FMT ": " STR_FMT, STR_ARG(line), STR_ARG(text)) : line;
 }
 
-static bool restore(struct cmd *c, struct workspace *w, struct env *env, enum generation_kind kind, struct str which,
-                    struct apply_result *out, uint32_t *target, struct err *e)
+struct way_back {
+    struct cmd *c;
+    struct env *env;
+    enum generation_kind kind;
+    struct str which; /* for a rollback */
+    uint32_t target;
+    struct apply_result result;
+};
+
+static bool restore(struct way_back *b, struct workspace *w, struct err *e)
 {
     struct store store;
     AUTO_FD guard = -1;
-    struct apply_return back = { .store = &store, .how = kind,
-                                 .reason = { .command = reason(c), .actor = STR("cli") } };
+    struct apply_return back = { .store = &store, .how = b->kind,
+                                 .reason = { .command = reason(b->c), .actor = STR("cli") } };
 
-    if (!target_of(env, kind, which, target, e))
+    if (!target_of(b->env, b->kind, b->which, &b->target, e))
         return false;
     if (w->request->dry_run)
         return true;
     if (!store_open(w->dirs.store, &store, e))
         return err_as(e, ERR_CACHE, "open the store");
-    back.seq = *target;
-    bool ok = guard_take(&store, GUARD_SHARED, &guard, e) && apply_restore(env, &back, c->a, out, e);
+    back.seq = b->target;
+    bool ok = guard_take(&store, GUARD_SHARED, &guard, e) && apply_restore(b->env, &back, b->c->a, &b->result, e);
 
     store_close(&store);
     return ok;
@@ -57,22 +65,25 @@ bool restore_generation(struct cmd *c, enum generation_kind kind, struct str whi
     struct sync_outcome o = { 0 };
     struct timings t = { 0 };
     struct env env;
-    uint32_t target = 0;
+    struct way_back b = { .c = c, .env = &env, .kind = kind, .which = which };
 
     common_request(c, &r);
     if (!common_open(c, &r, &w, e) || !env_layer_read(&w, &env, e))
         return false;
-    bool ok = env_lock(&env, NULL, e) && restore(c, &w, &env, kind, which, &o.apply, &target, e);
+    bool ok = env_lock(&env, NULL, e) && restore(&b, &w, e);
 
     env_close(&env);
     if (!ok)
         return false;
+    o.apply = b.result;
     o.env_path = w.env_path;
     o.seq = o.apply.seq;
-    ui_note("%s generation %u", r.dry_run ? "would go back to" : "content of", target);
-    common_outcome(c, &w, &o, &t, begun);
-    if (!r.dry_run && w.project.found)
-        ui_note("%sthe project's files are as they were: the next sync follows them again%s", ui_on(stderr, UI_DIM),
+    o.would_change = r.dry_run;
+    ui_note("%s generation %u", r.dry_run ? "would go back to" : "content of", b.target);
+    if (ui.json || !r.dry_run)
+        common_outcome(c, &w, &o, &t, begun);
+    if (!r.dry_run && kind != GENERATION_REDO && (w.project.found || w.where.has_requirements))
+        ui_note("%sthe project's files are as they were; blast sync follows them again%s", ui_on(stderr, UI_DIM),
                 ui_on(stderr, UI_PLAIN));
     return true;
 }
