@@ -5,8 +5,10 @@
 #include "base/fd.h"
 #include "base/hash.h"
 #include "index/flat.h"
+#include "index/wheel_meta.h"
 #include "net/fresh.h"
 #include "net/url.h"
+#include "pep/metadata.h"
 #include "pep/name.h"
 #include "pep/tag.h"
 #include "pep/wheel_name.h"
@@ -431,6 +433,30 @@ static struct known *known_of(struct catalog *c, struct catalog_project *p)
     return &p->known;
 }
 
+/* A file on this machine is read at once: nobody need be asked, offline or not. False: it is elsewhere, or broken. */
+static bool read_local(struct catalog *c, uint32_t project, uint32_t rank)
+{
+    const struct catalog_project *p = c->projects.p[project];
+    const struct candidate *cand = catalog_candidate(c, project, rank);
+    struct str url = catalog_text(p, cand, catalog_file(p, cand)->url), path, text;
+    AUTO_ARENA a = { 0 };
+    struct metadata m;
+    struct err e = { 0 };
+    const char *frame = "";
+    unsigned n = 0;
+
+    if (!url_is_file(url))
+        return false;
+    if (url_to_path(&a, url, &path, &e) && wheel_meta_read(path.p, &a, &text, &e) &&
+        metadata_parse(&a, text, &m, &e) && metadata_check_name(&m, p->name, p->version[rank].text, &e)) {
+        catalog_learned(c, project, rank, &m, STR(""));
+        return true;
+    }
+    (void)err_frame(&e, 0, &frame, &n);
+    catalog_learned(c, project, rank, NULL, arena_printf(&a, "has unusable metadata: %.*s", (int)n, frame));
+    return false;
+}
+
 bool catalog_metadata(struct catalog *c, uint32_t project, uint32_t rank, bool quietly, struct arena *a,
                       struct known_meta *out)
 {
@@ -439,7 +465,9 @@ bool catalog_metadata(struct catalog *c, uint32_t project, uint32_t rank, bool q
 
     if (known_find(known_of(c, p), key_of(p, cand), a, out))
         return true;
-    if (!quietly)
+    if (read_local(c, project, rank))
+        return known_find(known_of(c, p), key_of(p, cand), a, out);
+    if (!quietly && cand->state == CANDIDATE_WHEEL)
         VEC_PUSH_IN(&c->a, &c->lacking_meta, (struct catalog_want){ project, rank });
     return false;
 }

@@ -148,7 +148,8 @@ void catalog_direct(struct catalog *c, uint32_t project, struct str record);
 
 /* The candidate's state and best file, worked out at the first call. */
 MUST_USE struct candidate *catalog_candidate(struct catalog *c, uint32_t project, uint32_t rank);
-/* Metadata of the candidate's file; false when it is lacking (noted once unless `quietly`). */
+/* Metadata of the candidate's file; false when it is lacking (noted unless `quietly`), or when it is here and broken:
+ * then the candidate's state says so. */
 MUST_USE bool catalog_metadata(struct catalog *c, uint32_t project, uint32_t rank, bool quietly, struct arena *a,
                                struct known_meta *out);
 /* The metadata of a file has come, or why it cannot be used. */

@@ -1,6 +1,7 @@
 #include "index/flat.h"
 
 #include "index/test_index.h"
+#include "index/test_wheel.h"
 
 static void put(struct test_dir *t, const char *path)
 {
@@ -114,26 +115,50 @@ static void names_the_folder_that_cannot_be_read(void **state)
 }
 
 /* A wheel that is built again keeps its name: what was learned of it must not outlive the run. */
-static void metadata_of_local_files_is_not_kept(void **state)
+static void metadata_of_local_files_is_read_each_time(void **state)
 {
     struct test_dir *t = *state;
     AUTO_ARENA a = { 0 };
     struct str link = arena_printf(&a, "%s/links", t->path);
-    struct metadata m = { .requires_python = STR(">=3") };
-    struct known_meta got;
+    AUTO_FD dir = -1;
+    struct err e = { 0 };
 
-    put(t, "links/demo-1.0-py3-none-any.whl");
-    for (int life = 0; life < 2; life++) {
+    put(t, "links/readme.txt");
+    assert_true(fd_open_dir(t->fd, "links", &dir, &e));
+    for (size_t life = 0; life < 3; life++) {
+        struct test_member m = { "demo-1.0.dist-info/METADATA", "" };
+        struct known_meta got;
         struct fake f;
 
+        m.data = arena_printf(&a, "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nRequires-Python: >=3.%zu\n",
+                              life).p;
+        assert_true(file_replace(dir, "demo-1.0-py3-none-any.whl", test_archive(&a, &m, 1), 0666, FILE_NO_SYNC, &e));
         open_links(&f, t, &link, 1);
         uint32_t i = fake_project(&f, "demo");
 
-        assert_false(catalog_metadata(&f.c, i, 0, true, &a, &got));
-        catalog_learned(&f.c, i, 0, &m, STR(""));
-        assert_true(catalog_metadata(&f.c, i, 0, true, &a, &got));
+        assert_true(catalog_metadata(&f.c, i, 0, false, &a, &got));
+        assert_int_equal(got.requires_python.p[4], '0' + (int)life);
+        assert_int_equal(f.c.lacking_meta.n, 0);
         fake_close(&f);
     }
+}
+
+static void a_local_file_that_is_broken_is_not_asked_for(void **state)
+{
+    struct test_dir *t = *state;
+    static const char *const roots[] = { "demo", NULL };
+    AUTO_ARENA a = { 0 };
+    struct str link = arena_printf(&a, "%s/links", t->path);
+    struct fake f;
+
+    put(t, "links/demo-1.0-py3-none-any.whl");
+    open_links(&f, t, &link, 1);
+    struct str got = fake_solve(&f, roots, false);
+
+    if (str_search(got, STR("demo 1.0 has unusable metadata: read ")) == got.n)
+        fail_msg("'" STR_FMT "'", STR_ARG(got));
+    assert_int_equal(f.c.lacking_meta.n, 0);
+    fake_close(&f);
 }
 
 static void a_direct_file_brings_its_hash(void **state)
@@ -193,7 +218,8 @@ int main(void)
         TEST_IN_DIR(files_of_two_folders_are_candidates_side_by_side),
         TEST_IN_DIR(files_of_a_folder_stand_beside_those_of_the_index),
         TEST_IN_DIR(names_the_folder_that_cannot_be_read),
-        TEST_IN_DIR(metadata_of_local_files_is_not_kept),
+        TEST_IN_DIR(metadata_of_local_files_is_read_each_time),
+        TEST_IN_DIR(a_local_file_that_is_broken_is_not_asked_for),
         TEST_IN_DIR(a_direct_file_brings_its_hash),
         TEST_IN_DIR(only_wheels_can_be_direct),
     };

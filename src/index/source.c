@@ -372,8 +372,11 @@ static enum solve_answer answer_deps(void *ctx, uint32_t pkg, uint32_t rank, str
     }
     AUTO_ARENA scratch = { 0 };
 
-    if (!catalog_metadata(s->catalog, sp.project, rank, false, &scratch, &m))
-        return SOLVE_PENDING;
+    if (!catalog_metadata(s->catalog, sp.project, rank, false, &scratch, &m)) {
+        bool broken = catalog_candidate(s->catalog, sp.project, rank)->state != CANDIDATE_WHEEL;
+
+        return broken ? unusable(s, sp.project, rank, out) : SOLVE_PENDING;
+    }
     if (python_refused(s, sp.project, rank, &m))
         return unusable(s, sp.project, rank, out);
     enum solve_answer answer = collect(s, &sp, &m, out);
