@@ -1,7 +1,9 @@
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include "base/err.h"
 #include "build_config.h"
 #include "cli/help.h"
@@ -99,6 +101,16 @@ static bool words_ask_json(int argc, char **argv)
     return false;
 }
 
+/* A home that is read-only, as containers of CI have: everything of Blast can lie elsewhere. */
+static void hint_home(struct err *e)
+{
+    const char *home = getenv("HOME");
+
+    if ((e->sys == EACCES || e->sys == EROFS) && !e->hint[0] && !getenv("BLAST_HOME") && home && *home &&
+        strstr(e->text, home))
+        (void)err_hint(e, "is it Blast's own folder? BLAST_HOME names one that can be written");
+}
+
 int cli_main(int argc, char **argv)
 {
     AUTO_ARENA arena = { 0 };
@@ -118,8 +130,10 @@ int cli_main(int argc, char **argv)
             option_count(&c.options, OPT_VERBOSE), option_flag(&c.options, OPT_NO_PROGRESS),
             option_flag(&c.options, OPT_NO_INPUT));
     ok = ok && run_command(&c, c.options.command, &e);
-    if (!ok)
+    if (!ok) {
+        hint_home(&e);
         c.exit_code = report_error(&e);
+    }
     if (!ui_flush() && c.exit_code == 0)
         c.exit_code = 1;
     return c.exit_code;

@@ -11,9 +11,9 @@ static const struct {
               "call and the file. Look at permissions, free space (df) and limits (ulimit -n)." },
     { ERR_PYTHON, "No interpreter fits, or the one found does not work. blast python list shows what is here and what\n"
                   "was skipped and why. Ask for another one with --python, .python-version or [env] python_version." },
-    { ERR_PACKAGE, "A package or a page about it breaks the rules: a name that does not parse, a hash that is wrong, an\n"
+    { ERR_PACKAGE, "A package or a page about it breaks the rules: a name that does not parse, a wrong hash, an\n"
                    "archive that cannot be trusted. Nothing of it was installed. A wrong hash ends with exit code 5." },
-    { ERR_ENVIRONMENT, "The environment is missing, damaged, or was made by something else. blast doctor looks closer;\n"
+    { ERR_ENVIRONMENT, "The environment is missing, damaged, or made by something else. blast doctor looks closer;\n"
                        "blast start makes it right; blast kill --purge and blast start make it anew." },
     { ERR_CACHE, "The cache or the store is damaged or cannot be used. blast cache verify finds what is wrong, blast\n"
                  "cache clear starts over; nothing in it is needed for good." },

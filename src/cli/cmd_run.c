@@ -37,9 +37,10 @@ static bool sync_first(struct workspace *w, struct err *e)
     }
     if (!sync_run(w, &job, &o, e))
         return false;
-    if (o.apply.changed)
-        ui_note("synced the environment: %u added, %u removed, %u changed", o.apply.plan.add, o.apply.plan.remove,
-                o.apply.plan.replace);
+    const struct plan *p = &o.apply.plan;
+
+    if (p->add + p->remove + p->replace)
+        ui_note("synced the environment: " STR_FMT, STR_ARG(common_counts(w->a, p)));
     return true;
 }
 

@@ -33,6 +33,9 @@ static const char *sync_state(struct workspace *w, struct facts *f)
         return "missing";
     if (f->trouble.n)
         return "broken";
+    if (workspace_python(w, &e) && (w->python.major != f->env.python.major || w->python.minor != f->env.python.minor))
+        return "drifted"; /* another interpreter is asked for */
+    err_clear(&e);
     if (!w->project.found && !w->where.has_requirements)
         return "bare";
     if (f->has_generation && (f->generation.kind == GENERATION_UNDO || f->generation.kind == GENERATION_ROLLBACK))
@@ -50,7 +53,7 @@ static const char *state_text(const char *state)
     static const char *const text[][2] = {
         { "synced", "lock and environment are what the project asks for" },
         { "stale", "the lock does not fit the project; blast sync makes it anew" },
-        { "drifted", "the environment differs from the lock; blast sync makes them equal" },
+        { "drifted", "the environment is not what the project asks for; blast sync makes it so" },
         { "pinned", "an undo or rollback is in force; blast sync follows the project again" },
         { "missing", "there is no environment; blast start makes it" },
         { "broken", "blast doctor looks closer" },

@@ -271,8 +271,7 @@ static void outcome_json(const struct cmd *c, const struct sync_outcome *o)
     json_result_end(&r);
 }
 
-/* "7 added, 1 removed" */
-static struct str counts(struct arena *a, const struct plan *p)
+struct str common_counts(struct arena *a, const struct plan *p)
 {
     const struct {
         unsigned n;
@@ -300,7 +299,7 @@ void common_outcome(struct cmd *c, const struct workspace *w, const struct sync_
     for (size_t i = 0; i < p->n; i++)
         step_line(&p->steps[i]);
     if (p->add + p->remove + p->replace)
-        ui_note("%s" STR_FMT "%s in %s", dry ? "would be: " : "", STR_ARG(counts(c->a, p)),
+        ui_note("%s" STR_FMT "%s in %s", dry ? "would be: " : "", STR_ARG(common_counts(c->a, p)),
                 o->seq ? arena_printf(c->a, ", generation %u,", o->seq).p : "", seconds(us, text));
     else if (dry)
         ui_note("nothing would change");

@@ -26,6 +26,8 @@ void common_warnings(const struct workspace *w);
 void common_outcome(struct cmd *c, const struct workspace *w, const struct sync_outcome *o, const struct timings *t,
                     uint64_t begun_us);
 void common_requests(const struct timings *t); /* with -v: what the index was asked for */
+/* "7 added, 1 removed"; empty when nothing changes. */
+MUST_USE struct str common_counts(struct arena *a, const struct plan *p);
 void common_timings(const struct timings *t, uint64_t total_us);
 
 /* One JSON result: begin, write the members, end (which prints it). */

@@ -119,6 +119,8 @@ bool ui_flush(void)
 
 static void row(const struct str *cells, const size_t *width, size_t columns)
 {
+    while (columns > 1 && cells[columns - 1].n == 0)
+        columns--; /* no spaces at the end of a line */
     for (size_t c = 0; c < columns; c++) {
         int pad = c + 1 < columns ? (int)(width[c] - utf8_width(cells[c])) + 2 : 0;
 
