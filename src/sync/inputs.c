@@ -415,7 +415,10 @@ static bool make_digest(struct workspace *w, struct inputs *in, struct err *e)
 
     (void)buf_printf(&b, "policy %d %d %d " STR_FMT " %lld\n", s->prerelease, s->resolution, w->request->no_deps,
                      STR_ARG(cutoff), (long long)w->config.resolver_cooldown);
-    (void)buf_printf(&b, "python " STR_FMT "\n", STR_ARG(facts_fingerprint(&w->python, w->a)));
+    /* Not the patch level, not the libc: a lock made here must fit on a colleague's machine and in CI. Whether its
+     * wheels do is seen when they are selected. */
+    (void)buf_printf(&b, "python " STR_FMT "%u.%u%s " STR_FMT "\n", STR_ARG(w->python.implementation), w->python.major,
+                     w->python.minor, w->python.free_threaded ? "t" : "", STR_ARG(w->python.machine));
     if (b.full)
         return err_set(e, ERR_CONFIG, "the requirements have more than %zu bytes", DIGEST_TEXT_MAX);
     /* not a matter of security, so the fast hash: it need not load libcrypto for a run with nothing to do */
