@@ -299,9 +299,10 @@ static bool python_fits(struct catalog *c, const struct listing *l, const struct
     AUTO_ARENA a = { 0 };
     struct str text = listing_text(l, l->python[f->python]);
 
-    /* one that cannot be read is no obstacle: the installers of the field let it pass */
+    /* One that cannot be read is no obstacle: the installers of the field let it pass. Upper bounds are none either: a
+     * new release that caps Python must not push to an old one that had not thought of it yet. */
     return !spec_parse_lenient(text, &a, &spec, &repaired, &ignored) ||
-           spec_accepts_python(&spec, &c->target->python, false);
+           spec_accepts_python(&spec, &c->target->python, true);
 }
 
 /* What one file is good for; CANDIDATE_WHEEL with its tag rank, or why not. */

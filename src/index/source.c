@@ -317,7 +317,7 @@ static bool python_refused(struct source *s, uint32_t project, uint32_t rank, co
     if (m->requires_python.n == 0 || catalog_file(c->projects.p[project], cand)->python != UINT32_MAX)
         return false;
     if (!spec_parse_lenient(m->requires_python, &s->a, &spec, &repaired, &ignored) ||
-        spec_accepts_python(&spec, &c->target->python, false))
+        spec_accepts_python(&spec, &c->target->python, true))
         return false;
     cand->state = CANDIDATE_PYTHON;
     cand->why = arena_str(&c->a, m->requires_python);

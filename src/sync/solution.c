@@ -241,6 +241,30 @@ static struct str bare_index(const struct walk *k, struct str index)
     return STR("");
 }
 
+/* A lock holds only what keeps to the standard, and nothing that would forbid the environment it is made for: the
+ * choice of versions does not mind upper bounds on Python (catalog.c). */
+static void note_python(struct walk *k, const struct catalog_project *p, uint32_t rank, struct lock_package *out)
+{
+    const struct candidate *cand = &p->candidate[rank];
+    const struct listing *l = &p->listing[cand->source];
+    const struct listing_file *f = catalog_file(p, cand);
+    const struct version *mine = &k->w->python.version;
+    struct spec spec;
+    struct err ignored;
+
+    if (f->python >= l->head->n_pythons)
+        return;
+    struct str python = listing_text(l, l->python[f->python]);
+
+    if (!spec_parse(python, k->w->a, &spec, &ignored))
+        return;
+    if (spec_accepts_python(&spec, mine, false))
+        out->requires_python = arena_str(k->w->a, python);
+    else
+        workspace_warn(k->w, STR_FMT " " STR_FMT " says it is for Python " STR_FMT ", this one is " STR_FMT,
+                       STR_ARG(p->name), STR_ARG(p->version[rank].text), STR_ARG(python), STR_ARG(mine->text));
+}
+
 static bool take_package(struct walk *k, uint32_t pkg, struct lock_package *out, struct err *e)
 {
     struct workspace *w = k->w;
@@ -266,14 +290,7 @@ static bool take_package(struct walk *k, uint32_t pkg, struct lock_package *out,
         .wheel = files.wheels.p,
         .n_wheel = files.wheels.n,
     };
-    if (f->python < p->listing[cand->source].head->n_pythons) {
-        struct str python = catalog_text(p, cand, p->listing[cand->source].python[f->python]);
-        struct spec spec;
-        struct err ignored;
-
-        if (spec_parse(python, w->a, &spec, &ignored)) /* a lock holds only what keeps to the standard */
-            out->requires_python = arena_str(w->a, python);
-    }
+    note_python(k, p, rank, out);
     if (f->flags & LISTING_YANKED) { /* let in by a pin, or kept from the lock */
         struct str why = catalog_text(p, cand, f->yanked);
 
