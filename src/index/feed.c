@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "codec/gzip.h"
 #include "codec/zip.h"
 #include "index/feed_priv.h"
 #include "index/source.h"
@@ -15,7 +16,7 @@
 
 #define PRIORITY_WANTED 2 /* the solver stands still for it */
 #define PRIORITY_AHEAD 1
-#define WORKER_FROM ((size_t)64 << 10) /* bytes of a page that is worth a worker */
+#define WORKER_FROM ((size_t)8 << 10) /* bytes of a page that is worth a worker */
 #define AHEAD_MAX 50u     /* versions of one project fetched ahead at once ... */
 #define AHEAD_FROM 5u     /* ... once so many were tried ... */
 #define AHEAD_EVERY 20u   /* ... and again after so many more */
@@ -113,7 +114,7 @@ static void page_start(struct feed *f, uint32_t project, int priority)
 
     t->r.url = arena_printf(&t->a, STR_FMT STR_FMT "/", STR_ARG(index), STR_ARG(p->name));
     t->r.accept = STR(LISTING_ACCEPT);
-    t->r.compressed = true;
+    t->r.compressed = t->r.packed = true; /* unpacked where it is read */
     if (p->stale && listing_open(p->mapped, &old)) {
         t->r.etag = listing_text(&old, old.head->etag);
         t->r.last_modified = listing_text(&old, old.head->last_modified);
@@ -175,7 +176,22 @@ static void page_read(struct job *j)
 {
     struct feed_task *t = (struct feed_task *)((char *)j - offsetof(struct feed_task, job));
 
-    t->unread = !listing_build(buf_done(&t->body), &t->source, &t->record, &t->read_error);
+    struct str body = buf_done(&t->body), encoding = t->r.encoding;
+    AUTO_BUF unpacked = { .limit = LISTING_PAGE_MAX };
+
+    if (t->source.absent || encoding.n == 0 || str_eq_nocase(encoding, STR("identity"))) {
+        t->unread = !listing_build(body, &t->source, &t->record, &t->read_error);
+    } else if (!str_eq_nocase(encoding, STR("gzip")) && !str_eq_nocase(encoding, STR("x-gzip"))) {
+        t->unread = true;
+        (void)err_set(&t->read_error, ERR_NETWORK, "the index sends the page of '" STR_FMT "' packed as '" STR_FMT
+                      "', which nobody asked for", STR_ARG(t->source.project), STR_ARG(encoding));
+    } else {
+        t->unread = !gzip_unpack(body, &unpacked, &t->read_error);
+        if (t->unread)
+            (void)err_wrap(&t->read_error, "unpack the page of '" STR_FMT "'", STR_ARG(t->source.project));
+        else
+            t->unread = !listing_build(buf_done(&unpacked), &t->source, &t->record, &t->read_error);
+    }
 }
 
 /* The version that would be taken of the newest known requirement: its metadata is likely to be wanted. */

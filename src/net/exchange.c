@@ -83,7 +83,11 @@ static void set_headers(struct http_slot *s)
         add_header(s, "Cache-Control", STR("no-cache, no-store"));
         add_header(s, "Pragma", STR("no-cache"));
     }
-    if (r->compressed && r->body && r->range == HTTP_WHOLE)
+    bool compressed = r->compressed && r->body && r->range == HTTP_WHOLE;
+
+    if (compressed && r->packed)
+        add_header(s, "Accept-Encoding", STR("gzip"));
+    else if (compressed)
         SET(s, CURLOPT_ACCEPT_ENCODING, "gzip");
     else
         add_header(s, "Accept-Encoding", STR("identity"));
@@ -268,6 +272,7 @@ static void note_answer(struct http_slot *s)
     r->status = (int)status;
     r->final_url = r->at_url;
     r->content_type = header(s, "content-type");
+    r->encoding = r->packed ? header(s, "content-encoding") : STR("");
     r->got_etag = header(s, "etag");
     r->got_last_modified = header(s, "last-modified");
     r->ranges = status == 206 || str_eq_nocase(header(s, "accept-ranges"), STR("bytes"));

@@ -185,7 +185,7 @@ static void reset_result(struct http_request *r)
 {
     r->err = (struct err){ 0 };
     r->status = 0;
-    r->final_url = r->content_type = r->got_etag = r->got_last_modified = r->cache_control = STR("");
+    r->final_url = r->content_type = r->encoding = r->got_etag = r->got_last_modified = r->cache_control = STR("");
     r->max_age = -1;
     r->no_store = r->no_cache = r->ranges = false;
     r->body_at = 0;

@@ -67,6 +67,7 @@ struct http_request {
     uint64_t size_limit;              /* of the file; 0: none. More bytes end the request */
     bool head;                        /* HEAD: headers only */
     bool compressed;                  /* accept gzip; for pages */
+    bool packed;                      /* with compressed: the body stays as it came, `encoding` says how */
     bool bypass_caches;               /* ask the origin, not a cache on the way */
     int priority;                     /* greater first; the same: first started first */
     uint64_t *progress;               /* NULL, or counts body bytes as they arrive; goes back by what is thrown away,
@@ -79,6 +80,7 @@ struct http_request {
     int status;                /* 200, 206, 304, 404 ...; 0 when no answer came */
     struct str final_url;      /* after redirects; for resolving what the body links to */
     struct str content_type;   /* as sent */
+    struct str encoding;       /* of a body that was left packed: "gzip"; n == 0: none */
     struct str got_etag;       /* as sent, with quotes and W/ */
     struct str got_last_modified;
     struct str cache_control;  /* as sent; lines joined by commas */
