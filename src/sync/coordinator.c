@@ -119,7 +119,12 @@ static bool open_env(struct run *r, struct err *e)
     r->env_open = env_layer_open(r->w, &r->env, &r->out->made, e);
     if (!r->env_open)
         return false;
-    return r->w->foreign_env || journal_recover(r->w, r->env.current, &did, e);
+    if (r->w->foreign_env)
+        return true;
+    if (!journal_recover(r->w, r->env.current, &did, e))
+        return false;
+    /* the lists may have been put back; an edit under way has read them already and wins */
+    return !did || r->job->pyproject_new.n || project_load(r->w->dir, r->w->a, &r->w->project, e);
 }
 
 static bool make_lock(struct run *r, struct err *e)

@@ -20,7 +20,7 @@
 #include "sync/solution.h"
 #include "sync/workspace.h"
 
-#define CONNECTIONS 40 /* to one host over HTTP/1.1: with 20 ms a request 16 are too few, on loopback it does not matter */
+#define CONNECTIONS 40 /* to one host over HTTP/1.1: with 20 ms a request 16 are too few, on loopback any will do */
 
 void pkg_net_init(struct pkg_net *n, struct workspace *w)
 {
