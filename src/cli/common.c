@@ -21,6 +21,11 @@ static struct str value_of(const struct options *o, enum option_id id)
     return v.p ? v : STR("");
 }
 
+static void waiting(const char *env)
+{
+    ui_note("waiting for another blast that changes %s", env);
+}
+
 void common_request(struct cmd *c, struct request *out)
 {
     const struct options *o = &c->options;
@@ -42,6 +47,7 @@ void common_request(struct cmd *c, struct request *out)
         .resolution = value_of(o, OPT_RESOLUTION),
         .exclude_newer = value_of(o, OPT_EXCLUDE_NEWER),
         .link_mode = value_of(o, OPT_LINK_MODE),
+        .waiting = waiting,
         .no_index = option_flag(o, OPT_NO_INDEX),
         .no_build = option_flag(o, OPT_NO_BUILD),
         .require_hashes = option_flag(o, OPT_REQUIRE_HASHES),

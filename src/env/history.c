@@ -34,6 +34,12 @@ static bool get(struct env *env, uint32_t seq, struct arena *a, struct generatio
     return there ? true : err_set(e, ERR_ENVIRONMENT, "generation %u of '%s' is not known any more", seq, env->path);
 }
 
+/* A deleted environment was made anew: empty only until the command that made it filled it. */
+static bool is_remade(const struct generation *g)
+{
+    return g->parent && g->kind == GENERATION_CHANGE && g->n_packages == 0 && str_eq(g->reason.command, STR("venv"));
+}
+
 /* The position before `position`: the content that its parent had. */
 static bool step_back(struct env *env, uint32_t position, struct arena *a, uint32_t *out, struct err *e)
 {
@@ -41,11 +47,14 @@ static bool step_back(struct env *env, uint32_t position, struct arena *a, uint3
 
     if (!get(env, position, a, &g, e))
         return false;
-    if (g.parent == 0)
-        return err_set(e, ERR_ENVIRONMENT, "nothing to undo: generation %u is the first", position);
-    if (!get(env, g.parent, a, &parent, e))
-        return err_wrap(e, "nothing to undo");
-    *out = parent.position;
+    do {
+        if (g.parent == 0)
+            return err_set(e, ERR_ENVIRONMENT, "nothing to undo: generation %u is the first", position);
+        if (!get(env, g.parent, a, &parent, e))
+            return err_wrap(e, "nothing to undo");
+        g = parent;
+    } while (is_remade(&g));
+    *out = g.position;
     return true;
 }
 

@@ -1,6 +1,5 @@
 #include "sync/env_layer.h"
 
-#include <stdio.h>
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -49,16 +48,23 @@ static bool same_python(const struct env *env, const struct py_facts *f)
            env->python.minor == f->minor;
 }
 
+struct patience {
+    const struct request *request;
+    const struct env *env;
+};
+
 static void waiting(void *user)
 {
-    const struct env *env = user;
+    const struct patience *p = user;
 
-    (void)fprintf(stderr, "waiting for another blast that changes %s\n", env->path);
+    if (p->request->waiting)
+        p->request->waiting(p->env->path);
 }
 
-static bool take_lock(struct env *env, struct err *e)
+static bool take_lock(const struct workspace *w, struct env *env, struct err *e)
 {
-    struct env_wait wait = { .waiting = waiting, .user = env, .timeout_ms = LOCK_TIMEOUT_MS };
+    struct patience p = { w->request, env };
+    struct env_wait wait = { .waiting = waiting, .user = &p, .timeout_ms = LOCK_TIMEOUT_MS };
 
     return env_lock(env, &wait, e);
 }
@@ -76,13 +82,13 @@ bool env_layer_open(struct workspace *w, struct env *env, bool *made, struct err
         if (!env_open(w->env_path, w->dirs.state, env, e))
             return false;
         if (w->foreign_env)
-            return workspace_python_of(w, env, e) && take_lock(env, e);
+            return workspace_python_of(w, env, e) && take_lock(w, env, e);
         if (!workspace_python(w, e)) {
             env_close(env);
             return false;
         }
         if (env->layout == ENV_GENERATIONS && env_trouble(env).n == 0 && same_python(env, &w->python)) {
-            if (take_lock(env, e))
+            if (take_lock(w, env, e))
                 return true;
             env_close(env);
             return false;
@@ -90,7 +96,7 @@ bool env_layer_open(struct workspace *w, struct env *env, bool *made, struct err
         if (env->layout == ENV_PLAIN && env_trouble(env).n == 0 && same_python(env, &w->python)) {
             workspace_warn(w, "%s was made by another tool: it is changed in place and has no undo; remove it and "
                               "run blast start for one that has", w->env_path);
-            if (take_lock(env, e))
+            if (take_lock(w, env, e))
                 return true;
             env_close(env);
             return false;
@@ -100,7 +106,7 @@ bool env_layer_open(struct workspace *w, struct env *env, bool *made, struct err
     if (!workspace_python(w, e) || !env_layer_make(w, w->env_path, there, env, e))
         return false;
     *made = true;
-    if (take_lock(env, e))
+    if (take_lock(w, env, e))
         return true;
     env_close(env);
     return false;

@@ -143,6 +143,8 @@ bool lockfile_make(const struct pkg_job *job, const char *path, struct lockfile 
     if (!pkg_resolve(job, p.pin.p, p.pin.n, &out->lock, e))
         return false;
     out->loaded = true;
+    if ((!as_text || r->require_hashes) && !pkg_hash_missing(job, &out->lock, e))
+        return false;
     return format(w, out, as_text, e);
 }
 

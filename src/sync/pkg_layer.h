@@ -50,6 +50,16 @@ struct pkg_job {
 MUST_USE bool pkg_resolve(const struct pkg_job *job, const struct pkg_pin *pin, size_t n_pin, struct lock *out,
                           struct err *e);
 
+/* Gives the chosen files of a lock that came without a digest theirs, by fetching them; others without one leave it. */
+MUST_USE bool pkg_hash_missing(const struct pkg_job *job, struct lock *l, struct err *e);
+
+struct tag_set;
+/* The file of a package to install here: the archive, or the best wheel whose hash is allowed. ERR_PACKAGE. */
+MUST_USE bool pkg_choose_file(const struct inputs *in, const struct tag_set *tags, const struct lock_package *p,
+                              const struct lock_file **out, struct err *e);
+/* The folder for files on their way, in the cache. */
+MUST_USE bool pkg_downloads(struct workspace *w, int *dir, struct err *e);
+
 /* One package to install. */
 struct pkg_wheel {
     const struct lock_package *package;

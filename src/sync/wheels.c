@@ -80,7 +80,7 @@ static bool no_wheel(const struct lock_package *p, enum tag_miss miss, bool hash
     return err_hint(e, "blast lock --upgrade resolves again for this interpreter");
 }
 
-static bool choose_file(const struct inputs *in, const struct tag_set *tags, const struct lock_package *p,
+bool pkg_choose_file(const struct inputs *in, const struct tag_set *tags, const struct lock_package *p,
                         const struct lock_file **out, struct err *e)
 {
     uint32_t best = UINT32_MAX;
@@ -165,11 +165,11 @@ static void note_missing(struct job_list *j, struct pkg_wheel *p)
     };
 }
 
-static bool open_downloads(struct job_list *j, struct err *e)
+bool pkg_downloads(struct workspace *w, int *dir, struct err *e)
 {
-    const char *path = arena_printf(j->w->a, "%s/" DOWNLOADS, j->w->dirs.cache).p;
+    const char *path = arena_printf(w->a, "%s/" DOWNLOADS, w->dirs.cache).p;
 
-    if (!file_make_dirs(AT_FDCWD, path, 0777, e) || !fd_open_dir(AT_FDCWD, path, &j->downloads, e))
+    if (!file_make_dirs(AT_FDCWD, path, 0777, e) || !fd_open_dir(AT_FDCWD, path, dir, e))
         return err_as(e, ERR_CACHE, "make room for downloads");
     return true;
 }
@@ -298,7 +298,7 @@ static bool get_missing(struct job_list *j, struct pkg_net *net, struct pkg_whee
 {
     if (j->n == 0)
         return true;
-    if (!open_downloads(j, e) || !pkg_net_open(net, j->in, e) || !work_open(0, &j->pool, e))
+    if (!pkg_downloads(j->w, &j->downloads, e) || !pkg_net_open(net, j->in, e) || !work_open(0, &j->pool, e))
         return false;
     j->fetch = fetch_new(net->http, &j->progress);
     if (!fetch_loop(j, e))
@@ -324,7 +324,7 @@ bool pkg_fetch(const struct pkg_job *job, const struct lock_selection *sel, cons
         struct pkg_wheel *p = &out->p[i];
 
         p->package = sel->package[i];
-        ok = choose_file(job->in, tags, p->package, &p->file, e);
+        ok = pkg_choose_file(job->in, tags, p->package, &p->file, e);
         if (!ok)
             break;
         struct str hex = lock_file_hash(p->file, STR("sha256"));

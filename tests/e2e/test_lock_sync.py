@@ -1,4 +1,5 @@
 """The lock is the truth between machines: what it says is what is installed, hash by hash, or nothing is."""
+import hashlib
 import re
 
 import pytest
@@ -127,3 +128,14 @@ def test_an_environment_outside_a_project(blast, index):
     blast("remove", "demo", "--env", "e")
     assert "demo" not in {p["name"] for p in blast("list", "--env", "e", "--json").json}
     assert not (blast.cwd / "pyproject.toml").exists()
+
+
+def test_an_index_without_hashes_gets_them_recorded_and_verified(project, index):
+    good = make_wheel("demo", "1.0", requires=["dep"])
+    index.add(good)
+    index.add(make_wheel("dep", "2.0"))
+    project.require("demo")
+    project("lock", "--index-url", index.view("no-hash"))
+    assert hashlib.sha256(good.data).hexdigest() in (project.path / "pylock.toml").read_text()
+    project("sync", "--index-url", index.view("no-hash"))
+    assert project.installed_by_python() == {"demo": "1.0", "dep": "2.0"}
