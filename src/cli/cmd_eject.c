@@ -51,6 +51,8 @@ static bool eject(struct cmd *c, struct workspace *w, struct env *env, struct er
     struct eject_result out = { 0 };
 
     if (env->layout == ENV_PLAIN) {
+        if (!w->request->dry_run && (!env_lock(env, NULL, e) || !eject_sweep(env, e) || !forget(c, w, env->path, e)))
+            return false; /* an interrupted run may have left the old tree or the history */
         if (ui.json)
             print_json(w, &out, false);
         ui_note("%s is a plain environment already", env->path);

@@ -17,7 +17,7 @@
 #define CONFIG_MAX ((size_t)64 << 10)
 #define COPY_CHUNK ((size_t)64 << 20)
 #define CURRENT ".current/"
-#define STAGE ".eject" /* behind the name of the environment */
+#define STAGE ".blast-eject" /* behind the name of the environment */
 
 struct eject {
     struct env *env;
@@ -256,6 +256,20 @@ static bool make_stage(struct eject *x, const char *stage, struct err *e)
     return true;
 }
 
+static bool stage_name(const struct env *env, char out[PATH_MAX], struct err *e)
+{
+    if (snprintf(out, PATH_MAX, "%s" STAGE, env->path) < PATH_MAX)
+        return true;
+    return err_set(e, ERR_ENVIRONMENT, "the path of the environment is too long");
+}
+
+bool eject_sweep(struct env *env, struct err *e)
+{
+    char stage[PATH_MAX];
+
+    return stage_name(env, stage, e) && file_remove_tree(AT_FDCWD, stage, e);
+}
+
 bool eject_run(struct env *env, const char *store, struct eject_result *out, struct err *e)
 {
     char stage[PATH_MAX];
@@ -263,8 +277,8 @@ bool eject_run(struct env *env, const char *store, struct eject_result *out, str
     struct err ignored = { 0 };
 
     begin(&x, env, store, out);
-    if (snprintf(stage, sizeof stage, "%s" STAGE, env->path) >= (int)sizeof stage)
-        return err_set(e, ERR_ENVIRONMENT, "the path of the environment is too long");
+    if (!stage_name(env, stage, e))
+        return false;
     if (!make_stage(&x, stage, e) || !publish(stage, env->path, e)) {
         (void)!file_remove_tree(AT_FDCWD, stage, &ignored); /* the first error is the one to report */
         return err_as(e, ERR_ENVIRONMENT, "make '%s' a plain environment", env->path);

@@ -21,5 +21,7 @@ struct eject_result {
 
 /* Counts what would be copied and changes nothing. `store` is the directory of the store. */
 MUST_USE bool eject_measure(struct env *env, const char *store, struct eject_result *out, struct err *e);
+/* Removes what an interrupted run left beside a plain environment. */
+MUST_USE bool eject_sweep(struct env *env, struct err *e);
 /* The environment is locked by the caller, who closes it afterwards: its descriptors belong to the old tree. */
 MUST_USE bool eject_run(struct env *env, const char *store, struct eject_result *out, struct err *e);

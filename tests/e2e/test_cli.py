@@ -7,6 +7,7 @@ import time
 
 import pytest
 from index_server import make_wheel
+from test_faults import ENOSPC, KILL, orders, shim  # noqa: F401
 
 
 @pytest.fixture
@@ -271,3 +272,31 @@ def test_an_ejected_project_goes_on_with_blast(project, shop):
     project("kill", "--purge", "--yes")
     project("start")
     assert json.loads(project("history", "--json").stdout)["generations"]
+
+
+@pytest.mark.parametrize("how", [ENOSPC, KILL], ids=["disk full", "killed"])
+def test_a_fault_while_ejecting_leaves_an_environment_that_works(project, shop, shim, tmp_path, how):  # noqa: F811
+    project.require("demo")
+    project("start")
+    kept, count = tmp_path / "kept", tmp_path / "count"
+    places = (project.path, project.blast.home)
+    kept.mkdir()
+    for place in places:
+        subprocess.run(["cp", "-a", place, kept / place.name], check=True)
+    project("eject", "--yes", env={**orders(shim, 0, KILL), "FAULT_COUNT": str(count)})
+    total = int(count.read_text())
+    assert total > 5, "the shim counts nothing: are the calls interposed?"
+    for at in range(1, total + 1, max(1, total // 15)):
+        for place in places:
+            subprocess.run(["rm", "-rf", place], check=True)
+            subprocess.run(["cp", "-a", kept / place.name, place], check=True)
+        p = project.blast.start("eject", "--yes", cwd=project.path, env=orders(shim, at, how))
+        _, err = p.communicate(timeout=100)
+        try:
+            assert project.installed_by_python() == {"demo": "2.0", "dep": "2.0"}
+            project("eject", "--yes")
+            assert not (project.path / ".venv/.gen").exists()
+            assert project.installed_by_python() == {"demo": "2.0", "dep": "2.0"}
+            assert sorted(os.listdir(project.path)) == [".venv", "blast.toml", "pylock.toml", "pyproject.toml"]
+        except AssertionError as e:
+            pytest.fail(f"call {at} of {total}, exit {p.returncode}\n{err}\n{e}")
