@@ -103,6 +103,15 @@ bool source_need_set(struct source *s, struct source_need *n)
     return true;
 }
 
+/* Does it name one version? */
+static bool pins(const struct spec *spec)
+{
+    for (uint32_t i = 0; i < spec->n; i++)
+        if ((spec->clause[i].op == SPEC_EQ && !spec->clause[i].wildcard) || spec->clause[i].op == SPEC_SAME)
+            return true;
+    return false;
+}
+
 struct dep_list {
     VEC(struct solve_dep) dep;
 };
@@ -110,7 +119,7 @@ struct dep_list {
 /* The requirement on the project itself, and one on each extra it names. */
 static void add_need(struct source *s, const struct source_need *n, struct str origin, struct dep_list *out)
 {
-    struct solve_dep d = { .allowed = n->set, .text = n->text, .origin = origin };
+    struct solve_dep d = { .allowed = n->set, .pins = pins(&n->req.spec), .text = n->text, .origin = origin };
 
     d.pkg = source_package_of(s, n->project, STR(""));
     VEC_PUSH_IN(&s->a, &out->dep, d);
@@ -129,9 +138,8 @@ static void note_root(struct source *s, const struct source_root *r, uint32_t pr
 
     p->direct = p->direct || !r->constraint;
     p->wants_pre = p->wants_pre || spec_mentions_prerelease(spec);
-    for (uint32_t i = 0; i < spec->n; i++)
-        if ((spec->clause[i].op == SPEC_EQ && !spec->clause[i].wildcard) || spec->clause[i].op == SPEC_SAME)
-            p->pinned = spec;
+    if (pins(spec))
+        p->pinned = spec;
     if (!r->constraint)
         return;
     /* several constraints on one project: their clauses together */

@@ -22,7 +22,7 @@ enum choose_class {
     CHOOSE_ORDINARY,
     CHOOSE_CONFLICT_LATE,  /* kept causing conflicts */
     CHOOSE_CONFLICT_EARLY, /* kept suffering them */
-    CHOOSE_SINGLETON,      /* a requirement leaves one version */
+    CHOOSE_SINGLETON,      /* a requirement names one version */
     CHOOSE_URL,
     CHOOSE_FIXED,          /* the root */
 };

@@ -89,7 +89,7 @@ static void add_constraints(struct solve *s, uint32_t pkg)
 
         if (!set_is_empty(&excluded))
             (void)incompat_add_constraint(&s->store, pkg, excluded, c);
-        if (set_count(&c->allowed) == 1)
+        if (c->pins)
             (void)choose_raise(&s->choose, pkg, CHOOSE_SINGLETON);
     }
 }
@@ -148,7 +148,7 @@ static void add_dep(struct solve *s, uint32_t pkg, uint32_t rank, const struct s
     if (!set_is_empty(&dep->same))
         of = set_unite(&s->a, &of, &dep->same);
     (void)incompat_add_dep(&s->store, pkg, of, dep, index);
-    if (set_count(&dep->allowed) == 1)
+    if (dep->pins)
         (void)choose_raise(&s->choose, dep->pkg, CHOOSE_SINGLETON);
     if (is_proxy(s, dep->pkg) && !set_is_empty(&dep->allowed))
         add_tie(s, dep->pkg, dep->allowed);

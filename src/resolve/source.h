@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "base/str.h"
@@ -34,6 +35,8 @@ struct solve_dep {
     struct set allowed; /* may be empty: no known version fits */
     struct set same;    /* more versions of the dependent known to state this very requirement; may be empty. Saves
                          * work when the metadata of many versions is at hand; leave it empty otherwise. */
+    bool pins;          /* it names one version (==, ===): decided before others. Not when its bounds merely happen to
+                         * leave one: that says nothing of how firm the requirement is */
     struct str text;    /* as written, for messages: "werkzeug>=3.0.0" */
     struct str origin;  /* where the user wrote it: "pyproject.toml:8"; empty for a package's own metadata */
 };

@@ -33,6 +33,7 @@ static void need(struct shape *s, uint32_t pkg, uint32_t lo, uint32_t hi)
     s->dep[s->n++] = (struct solve_dep){
         .pkg = pkg,
         .allowed = set_span(lo, MIN(hi, s->versions[pkg])),
+        .pins = MIN(hi, s->versions[pkg]) == lo + 1,
         .text = arena_printf(&s->a, "p%u>=%u,<%u", pkg, lo, hi),
     };
 }

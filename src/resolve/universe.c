@@ -78,21 +78,28 @@ static struct set ranks_of(struct universe *u, const struct spec *spec, const st
     return set_of(u->a, span, n);
 }
 
-/* Appends the requirement on the package, or on each of the extras it names. */
+/* Does the clause name one version? */
+static bool names_one(const struct spec_clause *c)
+{
+    return (c->op == SPEC_EQ && !c->wildcard) || c->op == SPEC_SAME;
+}
+
 struct dep_list {
     VEC(struct solve_dep) dep;
 };
 
+/* Appends the requirement on the package, or on each of the extras it names. */
 static void add_requirement(struct universe *u, const struct universe_dep *d, struct str origin, struct dep_list *list)
 {
+    struct solve_dep dep = { .text = d->text, .origin = origin };
     uint32_t base = universe_package(u, d->req.name, STR(""));
-    struct set allowed = ranks_of(u, &d->req.spec, &u->package.p[base]);
 
+    dep.allowed = ranks_of(u, &d->req.spec, &u->package.p[base]);
+    for (uint32_t i = 0; i < d->req.spec.n; i++)
+        dep.pins = dep.pins || names_one(&d->req.spec.clause[i]);
     for (size_t i = 0; i < MAX(d->req.n_extra, 1u); i++) {
-        uint32_t on = d->req.n_extra ? universe_package(u, d->req.name, d->req.extra[i]) : base;
-
-        VEC_PUSH_IN(u->a, &list->dep,
-                    (struct solve_dep){ .pkg = on, .allowed = allowed, .text = d->text, .origin = origin });
+        dep.pkg = d->req.n_extra ? universe_package(u, d->req.name, d->req.extra[i]) : base;
+        VEC_PUSH_IN(u->a, &list->dep, dep);
     }
 }
 
@@ -123,7 +130,7 @@ static void note_wish(struct universe *u, const struct universe_want *w)
     p->direct = p->direct || !w->constraint;
     p->names_pre = p->names_pre || spec_mentions_prerelease(spec);
     for (uint32_t i = 0; i < spec->n; i++) {
-        if ((spec->clause[i].op != SPEC_EQ && spec->clause[i].op != SPEC_SAME) || spec->clause[i].wildcard)
+        if (!names_one(&spec->clause[i]))
             continue;
 
         struct set named = ranks_of(u, spec, p);
