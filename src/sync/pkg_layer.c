@@ -167,6 +167,8 @@ static bool run_solve(struct run *r, struct pkg_net *net, const struct watch *wa
                 return false;
             r->feed = feed_new(&r->catalog, &r->source, net->http);
         }
+        if (r->job->until && clock_ms() > r->job->until)
+            return err_set(e, ERR_RESOLUTION, "the search took too long");
         watch_show(watch, "Resolving", r->catalog.projects.n, 0, 0, 0);
         if (!feed_wait(r->feed, r->solver, e))
             return false;

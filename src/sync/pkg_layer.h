@@ -43,6 +43,7 @@ struct pkg_job {
     const struct watch *watch; /* may be NULL */
     struct timings *timings;
     bool trial;                /* looks for a way out (sync/repair.h): a failure needs no advice */
+    uint64_t until;            /* clock_ms() after which a trial that must wait for the index is given up; 0: never */
 };
 
 /* The lock that the inputs give for the workspace's interpreter. ERR_RESOLUTION with the explanation when there is no

@@ -15,7 +15,7 @@
 #include "sync/workspace.h"
 
 #define TRIALS_MAX 8    /* each costs a resolve from the cache: milliseconds, but not for nothing */
-#define BUDGET_MS 2000u /* after this the index is not asked any more */
+#define BUDGET_MS 2000u /* after this the index is not asked any more, and what is under way is given up */
 
 static const struct source_root *root_of(const struct inputs *in, const struct solve_dep *dep, size_t *at)
 {
@@ -54,7 +54,7 @@ static struct inputs relaxed(struct workspace *w, const struct inputs *in, size_
     return out;
 }
 
-static bool try_without(const struct pkg_job *job, size_t at, bool ask, struct lock *out)
+static bool try_without(const struct pkg_job *job, size_t at, bool ask, uint64_t until, struct lock *out)
 {
     struct inputs in = relaxed(job->w, job->in, at);
     struct timings ignored_timings = { 0 };
@@ -70,6 +70,7 @@ static bool try_without(const struct pkg_job *job, size_t at, bool ask, struct l
     if (offline || !ask || e.kind == ERR_RESOLUTION)
         return false;
     in.index.offline = false;
+    trial.until = until;
     err_clear(&e);
     return pkg_resolve(&trial, NULL, 0, out, &e);
 }
@@ -144,7 +145,7 @@ struct str repair_text(const struct pkg_job *job, const struct solve_dep *root, 
         if (!r || r->req.url.n || at == before || (n == 1 && r->req.spec.n == 0))
             continue;
         before = at;
-        if (!try_without(job, at, ask && clock_ms() < end, &lock))
+        if (!try_without(job, at, ask && clock_ms() < end, end, &lock))
             continue;
         text = arena_printf(w->a, STR_FMT STR_FMT, STR_ARG(text), STR_ARG(sentence(w->a, r, &lock)));
         lines++;
