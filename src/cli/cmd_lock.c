@@ -64,7 +64,6 @@ bool cmd_lock(struct cmd *c, struct err *e)
         ui_note("locked %zu packages in %.0f ms: " STR_FMT, l.lock.n_package, ms, STR_ARG(l.path));
     if (check && l.changed)
         c->exit_code = 3;
-    if (option_flag(&c->options, OPT_TIMINGS))
-        common_timings(&t, clock_us() - begun);
+    common_figures(c, &t, clock_us() - begun);
     return true;
 }

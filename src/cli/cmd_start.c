@@ -94,7 +94,6 @@ bool cmd_start(struct cmd *c, struct err *e)
     else if (activation.n)
         ui_out(STR_FMT "\n", STR_ARG(activation));
     print_text(c, &w, &o, begun);
-    if (option_flag(&c->options, OPT_TIMINGS))
-        common_timings(&t, clock_us() - begun);
+    common_figures(c, &t, clock_us() - begun);
     return r.dry_run || shell.p || activate(c, &w, e);
 }

@@ -199,22 +199,19 @@ static const char *seconds(uint64_t us, char out[32])
     return out;
 }
 
-void common_timings(const struct timings *t, uint64_t total_us)
+void common_figures(const struct cmd *c, const struct timings *t, uint64_t total_us)
 {
     static const char *const name[PHASES] = { "prepare", "resolve", "fetch", "install" };
+    bool times = option_flag(&c->options, OPT_TIMINGS);
     char text[32];
 
-    for (unsigned i = 0; i < PHASES; i++)
-        ui_note("  %-8s %s", name[i], seconds(t->us[i], text));
-    ui_note("  %-8s %s", "total", seconds(total_us, text));
-    ui_note("  %u pages, %u metadata files, %u wheels asked for, %.1f MB received", t->pages, t->metadata, t->wheels,
-            (double)t->bytes / 1e6);
-}
-
-void common_requests(const struct timings *t)
-{
-    ui_detail("  %u pages, %u metadata files, %u wheels asked for, %.1f MB received", t->pages, t->metadata, t->wheels,
-              (double)t->bytes / 1e6);
+    for (unsigned i = 0; times && i < PHASES; i++)
+        ui_note("  %-9s %s", name[i], seconds(t->us[i], text));
+    if (times)
+        ui_note("  %-9s %s", "total", seconds(total_us, text));
+    if (times || ui.verbose)
+        ui_note("  %-9s pages %u, metadata %u, wheels %u; %.1f MB received", "requests", t->pages, t->metadata,
+                t->wheels, (double)t->bytes / 1e6);
 }
 
 static void step_line(const struct plan_step *s)
@@ -311,8 +308,5 @@ void common_outcome(struct cmd *c, const struct workspace *w, const struct sync_
         ui_note("nothing would change");
     else
         ui_note("%sup to date%s in %s", ui_on(stderr, UI_DIM), ui_on(stderr, UI_PLAIN), seconds(us, text));
-    if (option_flag(&c->options, OPT_TIMINGS))
-        common_timings(t, us);
-    else
-        common_requests(t);
+    common_figures(c, t, us);
 }

@@ -25,10 +25,10 @@ void common_warnings(const struct workspace *w);
 /* "+ flask 3.1.3" lines and "Installed 7 packages in 0.31 s", or the same as JSON. */
 void common_outcome(struct cmd *c, const struct workspace *w, const struct sync_outcome *o, const struct timings *t,
                     uint64_t begun_us);
-void common_requests(const struct timings *t); /* with -v: what the index was asked for */
 /* "7 added, 1 removed"; empty when nothing changes. */
 MUST_USE struct str common_counts(struct arena *a, const struct plan *p);
-void common_timings(const struct timings *t, uint64_t total_us);
+/* With --timings how long each phase took; with that or -v what the index was asked for. */
+void common_figures(const struct cmd *c, const struct timings *t, uint64_t total_us);
 
 /* One JSON result: begin, write the members, end (which prints it). */
 struct json_result {

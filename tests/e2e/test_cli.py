@@ -68,7 +68,7 @@ def test_timings_and_verbose_tell_about_phases_and_requests(project, shop):
         assert word in r.stderr, r
     shop.add(make_wheel("alone", "1.0"))
     r = project("install", "alone", "-v")
-    assert "1 pages" in r.stderr and "MB received" in r.stderr, r
+    assert "pages 1" in r.stderr and "MB received" in r.stderr, r
 
 
 # ------------------------------------------------------------ options
