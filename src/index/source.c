@@ -262,7 +262,8 @@ static struct str reason_of(struct source *s, const struct catalog_project *p, c
 {
     switch ((enum candidate_state)cand->state) {
     case CANDIDATE_PYTHON:
-        return arena_printf(&s->a, "needs Python " STR_FMT, STR_ARG(cand->why));
+        return arena_printf(&s->a, "needs Python " STR_FMT ", this is " STR_FMT, STR_ARG(cand->why),
+                            STR_ARG(s->catalog->target->python.text));
     case CANDIDATE_SDIST_ONLY:
         return STR("has only a source distribution, which would need a build");
     case CANDIDATE_YANKED:

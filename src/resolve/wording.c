@@ -129,12 +129,14 @@ struct str wording_list(const struct wording *w, const struct set *s, struct are
     const struct interval *p = set_spans(s);
 
     buf_init(&b, TEXT_MAX);
-    if (s->n > WORDING_SPANS) {
+    if (s->n > WORDING_SPANS) { /* not all that lie between are meant */
         struct str first = version(w, set_min(s)), last = version(w, set_max(s));
 
-        (void)buf_printf(&b, STR_FMT " to " STR_FMT, STR_ARG(first), STR_ARG(last));
+        (void)buf_printf(&b, STR_FMT " to " STR_FMT " (%u of these %u versions)", STR_ARG(first), STR_ARG(last), count,
+                         set_max(s) - set_min(s) + 1);
+        return arena_str(a, buf_done(&b));
     }
-    for (uint32_t i = 0; i < s->n && s->n <= WORDING_SPANS; i++) {
+    for (uint32_t i = 0; i < s->n; i++) {
         struct str first = version(w, p[i].lo), last = version(w, p[i].hi - 1);
         uint32_t n = p[i].hi - p[i].lo;
 

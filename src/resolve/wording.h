@@ -28,8 +28,8 @@ struct wording {
 /* ">=1.2,<2", "==1.0 or ==1.4", ">=1.0,<3 (7 of 20 versions)"; empty for every version, "none" for none. */
 MUST_USE struct str wording_range(const struct wording *w, const struct set *s, struct arena *a);
 
-/* For the subject of a sentence: "3.0.0", "3.0.0 and 3.0.1", "3.0.0 to 3.1.3 (7 versions)". Of a set that is not
- * empty. */
+/* For the subject of a sentence: "3.0.0", "3.0.0 and 3.0.1", "3.0.0 to 3.1.3 (7 versions)", and where only some of
+ * those between are meant "3.0.0 to 3.1.3 (4 of these 7 versions)". Of a set that is not empty. */
 MUST_USE struct str wording_list(const struct wording *w, const struct set *s, struct arena *a);
 
 /* The reason as the verb of `n` versions: "needs Python >=3.9" becomes "need Python >=3.9" for several. */

@@ -79,7 +79,7 @@ static void lists_are_written_as_subjects(void **state)
         { "0,2", "1.0 and 1.2" },
         { "0,2,6", "1.0, 1.2 and 2.1" },
         { "0-4", "1.0 to 2.0rc1 (5 versions)" },
-        { "0,2,5,8", "1.0 to 3.0 (4 versions)" },
+        { "0,2,5,8", "1.0 to 3.0 (4 of these 9 versions)" },
     };
     AUTO_ARENA a = { 0 };
 
