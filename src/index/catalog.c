@@ -75,11 +75,13 @@ void catalog_page_name(struct str index, struct str project, char out[128])
 
 /* ------------------------------------------------------------ versions by rank */
 
-static bool newer_than_cutoff(const struct catalog *c, const struct listing_file *f)
+bool catalog_excludes(const struct catalog *c, const struct listing *l, const struct listing_file *f)
 {
     int64_t cutoff = c->settings->exclude_newer;
 
-    return cutoff && (!(f->flags & LISTING_TIME) || f->uploaded > cutoff);
+    if (!cutoff || l->head->until == LISTING_GIVEN)
+        return false;
+    return !(f->flags & LISTING_TIME) || f->uploaded > cutoff;
 }
 
 /* A version takes part when one of its files does. */
@@ -88,7 +90,7 @@ static bool takes_part(const struct catalog *c, const struct listing *l, const s
     if (!c->settings->exclude_newer)
         return true;
     for (uint32_t i = v->first; i < v->first + v->n; i++)
-        if (!newer_than_cutoff(c, &l->file[i]))
+        if (!catalog_excludes(c, l, &l->file[i]))
             return true;
     return false;
 }
@@ -383,7 +385,7 @@ static void judge_version(struct catalog *c, const struct catalog_project *p, ui
         for (uint32_t i = v->first; i < v->first + v->n; i++) {
             const struct listing_file *f = &p->listing[s].file[i];
 
-            if (newer_than_cutoff(c, f))
+            if (catalog_excludes(c, &p->listing[s], f))
                 continue;
             struct candidate one = judge(c, p, s, i);
 

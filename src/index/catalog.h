@@ -155,6 +155,9 @@ MUST_USE bool catalog_metadata(struct catalog *c, uint32_t project, uint32_t ran
 /* The metadata of a file has come, or why it cannot be used. */
 void catalog_learned(struct catalog *c, uint32_t project, uint32_t rank, const struct metadata *m, struct str why);
 
+/* Is the file too new by --exclude-newer? One of unknown age is; those that the user points to never are. */
+MUST_USE bool catalog_excludes(const struct catalog *c, const struct listing *l, const struct listing_file *f);
+
 /* The candidate to try first within `allowed` by the policy; UINT32_MAX when only pre-releases are left and they are
  * not wanted. */
 MUST_USE uint32_t catalog_choose(struct catalog *c, uint32_t project, const struct set *allowed);

@@ -39,7 +39,7 @@ static bool make_listing(struct catalog *c, struct str project, const struct pag
                          struct str *record, struct err *e)
 {
     AUTO_BUF b;
-    struct listing_source s = { .project = project, .url = url, .checked = clock_now(), .until = INT64_MAX };
+    struct listing_source s = { .project = project, .url = url, .checked = clock_now(), .until = LISTING_GIVEN };
 
     buf_init(&b, LISTING_PAGE_MAX);
     if (!listing_from_links(page, &s, &b, e))

@@ -198,6 +198,27 @@ static void a_direct_file_brings_its_hash(void **state)
     }
 }
 
+static void a_cutoff_says_nothing_of_files_that_are_given(void **state)
+{
+    struct test_dir *t = *state;
+    AUTO_ARENA a = { 0 };
+    struct str link = arena_printf(&a, "%s/links", t->path);
+    struct fake f;
+    struct err e = { 0 };
+    uint32_t project;
+
+    put(t, "links/demo-1.0-py3-none-any.whl");
+    fake_init(&f, NULL, 0, t->path);
+    f.settings.find_links = &link;
+    f.settings.n_find_links = 1;
+    f.settings.exclude_newer = 1000;
+    fake_open(&f);
+    assert_int_equal(fake_candidate(&f, "demo", "1.0")->state, CANDIDATE_WHEEL);
+    assert_true(flat_direct(&f.c, STR("https://files.example/lib-1.0-py3-none-any.whl"), STR(""), &project, &e));
+    assert_int_equal(catalog_candidate(&f.c, project, 0)->state, CANDIDATE_WHEEL);
+    fake_close(&f);
+}
+
 static void only_wheels_can_be_direct(void **state)
 {
     struct fake f;
@@ -221,6 +242,7 @@ int main(void)
         TEST_IN_DIR(metadata_of_local_files_is_read_each_time),
         TEST_IN_DIR(a_local_file_that_is_broken_is_not_asked_for),
         TEST_IN_DIR(a_direct_file_brings_its_hash),
+        TEST_IN_DIR(a_cutoff_says_nothing_of_files_that_are_given),
         TEST_IN_DIR(only_wheels_can_be_direct),
     };
 

@@ -20,6 +20,7 @@ struct buf;
 struct err;
 
 #define LISTING_BUCKET "listing-v1"
+#define LISTING_GIVEN INT64_MAX /* `until` of files that the user points to: no index, no age */
 #define LISTING_PAGE_MAX ((size_t)200 << 20) /* bytes of a page */
 #define LISTING_ACCEPT                                                                                                 \
     "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"

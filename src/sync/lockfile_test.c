@@ -266,6 +266,18 @@ static void a_direct_reference_for_another_platform_is_left_alone(void **state)
     clear(&x);
 }
 
+static void a_cutoff_leaves_local_files_in(void **state)
+{
+    struct world x;
+
+    init(&x, state, PROJECT("'app'"));
+    x.p.r.exclude_newer = STR("2020-01-01");
+    must_make(&x, NULL);
+    is_locked(&x, "lib", "2.0");
+    assert_int_equal(lock_find(&x.l.lock, STR("lib"))->n_wheel, 1);
+    clear(&x);
+}
+
 static void writing_is_left_out_when_nothing_changes(void **state)
 {
     struct lockfile l = { .path = STR("/nowhere/pylock.toml") };
@@ -292,6 +304,7 @@ int main(void)
         TEST_IN_DIR(writes_requirements_files_and_keeps_their_pins),
         TEST_IN_DIR(says_why_there_is_no_lock),
         TEST_IN_DIR(a_direct_reference_for_another_platform_is_left_alone),
+        TEST_IN_DIR(a_cutoff_leaves_local_files_in),
         cmocka_unit_test(writing_is_left_out_when_nothing_changes),
     };
 

@@ -163,8 +163,6 @@ struct files {
 /* All files of the version, so that the lock serves other machines too; those without a hash cannot be in a lock. */
 static bool take_files(struct walk *k, const struct catalog_project *p, uint32_t rank, struct files *out, struct err *e)
 {
-    const struct index_settings *s = &k->in->index;
-
     for (unsigned i = 0; i < p->n_listings; i++) {
         const struct listing *l = &p->listing[i];
 
@@ -176,7 +174,7 @@ static bool take_files(struct walk *k, const struct catalog_project *p, uint32_t
             const struct listing_file *f = &l->file[n];
             struct lock_file one;
 
-            if (s->exclude_newer && (!(f->flags & LISTING_TIME) || f->uploaded > s->exclude_newer))
+            if (catalog_excludes(k->s->catalog, l, f))
                 continue;
             if (!lock_file_of(k, l, f, &one, e))
                 return false;
