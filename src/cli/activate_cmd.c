@@ -1,5 +1,6 @@
 #include "cli/activate_cmd.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -51,13 +52,15 @@ bool activate_text(struct cmd *c, const struct workspace *w, struct str shell, s
 /* A file without a name that the shell reads at its start: /dev/fd/N. */
 static bool start_file(struct cmd *c, struct str text, struct str *path, struct err *e)
 {
-    int fd = memfd_create("blast-start", 0); /* stays open for the shell */
+    int fd = memfd_create("blast-start", MFD_CLOEXEC);
 
     if (fd < 0)
         return err_sys(e, "make the start file of the shell");
     if (!fd_write_all(fd, text.p, text.n, "the start file", e))
         return false;
     *path = arena_printf(c->a, "/dev/fd/%d", fd);
+    if (fcntl(fd, F_SETFD, 0) < 0) /* stays open for the shell */
+        return err_sys(e, "hand the start file to the shell");
     return lseek(fd, 0, SEEK_SET) == 0 || err_sys(e, "rewind the start file");
 }
 
