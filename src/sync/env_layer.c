@@ -81,9 +81,9 @@ bool env_layer_open(struct workspace *w, struct env *env, bool *made, struct err
     if (there) {
         if (!env_open(w->env_path, w->dirs.state, env, e))
             return false;
-        if (w->foreign_env)
-            return workspace_python_of(w, env, e) && take_lock(w, env, e);
-        if (!workspace_python(w, e)) {
+        if (w->foreign_env && workspace_python_of(w, env, e) && take_lock(w, env, e))
+            return true;
+        if (w->foreign_env || !workspace_python(w, e)) {
             env_close(env);
             return false;
         }

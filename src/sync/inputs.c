@@ -223,10 +223,11 @@ static bool gather_roots(struct workspace *w, struct inputs *in, struct reqfile 
  * PIP_CONFIG_FILE=/dev/null means that no file counts. */
 static struct str pip_index(struct workspace *w)
 {
-    const char *v = getenv("PIP_INDEX_URL");
+    const char *v = getenv("PIP_INDEX_URL"), *xdg = getenv("XDG_CONFIG_HOME");
     const char *files[] = {
         getenv("PIP_CONFIG_FILE"),
-        arena_printf(w->a, "%s/.config/pip/pip.conf", w->dirs.home).p,
+        xdg && *xdg == '/' ? arena_printf(w->a, "%s/pip/pip.conf", xdg).p
+                           : arena_printf(w->a, "%s/.config/pip/pip.conf", w->dirs.home).p,
         arena_printf(w->a, "%s/.pip/pip.conf", w->dirs.home).p,
         "/etc/pip.conf",
     };

@@ -253,6 +253,21 @@ static void takes_the_index_of_whoever_says_it_first(void **state)
     }
 }
 
+static void looks_for_pips_files_where_pip_does(void **state)
+{
+    struct test_project p;
+
+    test_init(&p, state);
+    p.r.index_url = STR("");
+    test_write(p.t, "user/.config/pip/pip.conf", "[global]\nindex-url = https://no.example/\n");
+    test_write(p.t, "xdg/pip/pip.conf", "[global]\nindex-url = https://yes.example/\n");
+    (void)setenv("XDG_CONFIG_HOME", arena_printf(&p.a, "%s/xdg", p.t->path).p, 1);
+    struct inputs in = gather(&p);
+
+    is_text(in.index.url[0], "https://yes.example/");
+    test_close(&p);
+}
+
 static void a_pip_configuration_of_dev_null_switches_its_files_off(void **state)
 {
     struct test_project p;
@@ -375,6 +390,7 @@ int main(void)
         TEST_IN_DIR(takes_requirements_txt_with_hashes_and_options),
         TEST_IN_DIR(asks_extra_indexes_first_and_shows_no_credentials),
         TEST_IN_DIR(takes_the_index_of_whoever_says_it_first),
+        TEST_IN_DIR(looks_for_pips_files_where_pip_does),
         TEST_IN_DIR(a_pip_configuration_of_dev_null_switches_its_files_off),
         TEST_IN_DIR(no_index_leaves_only_the_links),
         TEST_IN_DIR(words_of_the_command_line_may_be_files),
