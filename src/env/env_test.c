@@ -130,7 +130,7 @@ static void makes_an_environment_that_python_takes(void **state)
     assert_true(str_starts(buf_done(&out), str_of(p->path)));
     assert_false(env_create(&spec, &env, &e));
     assert_non_null(strstr(e.text, "is an environment already"));
-    assert_non_null(strstr(e.hint, "--clear"));
+    assert_non_null(strstr(e.hint, "--force"));
 }
 
 static void opens_what_it_made_and_what_others_made(void **state)

@@ -417,11 +417,11 @@ bool feed_wait(struct feed *f, const struct solve *solver, struct err *e)
 
     if (f->c->settings->offline && (c->lacking_list.n || c->lacking_meta.n))
         return refuse_offline(f, e);
+    uint32_t before = f->arrived; /* a file on this machine arrives at once */
+
     start_lacking(f, PRIORITY_WANTED);
     if (solver)
         look_ahead(f, solver);
-    uint32_t before = f->arrived;
-
     while (f->arrived == before && f->e.kind == ERR_NONE && (f->outstanding || f->reading)) {
         if (!http_step(f->http, -1, f->reading ? work_fd(f->pool) : -1, e))
             return false;

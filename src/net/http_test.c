@@ -254,7 +254,7 @@ static void credentials_stay_with_their_host(void **state)
     (void)snprintf(url, sizeof url, "http://me:geheim@%s/x/echo/", server.url + 7);
     r.url = str_of(url);
     assert_true(http_get(plain, &r, &e));
-    assert_non_null(strstr(body.p, "Basic bWU6Z2VoZWlt"));
+    assert_non_null(strstr(buf_done(&body).p, "Basic bWU6Z2VoZWlt"));
     http_request_clear(&r);
 
     (void)snprintf(url, sizeof url, "http://me:geheim@%s/x/echo,to-localhost/", server.url + 7);
