@@ -123,8 +123,8 @@ void http_cancel(struct http *h, struct http_request *r);
 MUST_USE struct http_request *http_take_back(struct http *h);
 
 /* Drives the requests; returns when one is done (take all of them then), `extra_fd` (-1: none) is readable, or the
- * time is over (0: does not wait, -1: no limit). With no request outstanding and extra_fd -1 it returns at once. False only when the
- * machinery itself fails. A signal also ends the wait. */
+ * time is over (0: does not wait, -1: no limit). With no request outstanding and extra_fd -1 it returns at once.
+ * False only when the machinery itself fails. A signal also ends the wait. */
 MUST_USE bool http_step(struct http *h, int timeout_ms, int extra_fd, struct err *e);
 /* The next finished request or NULL. */
 MUST_USE struct http_request *http_done(struct http *h);
