@@ -150,12 +150,12 @@ bool edit_install(struct cmd *c, struct workspace *w, struct request *r, struct 
 
     if (c->options.words.n == 0)
         return sync_run(w, job, out, e);
-    (void)r;
     if (!check_words(c, e) || !journal_lock(w, &lock, e) || !begin(c, w, &ed, &job->pyproject_old, e) ||
         !add_all(c, &ed, e) || !look_at(c, w, ed.text, e))
         return false;
     if (!try_lock(w, job, &l, e))
         return e->kind == ERR_RESOLUTION ? nothing_changed(c, e) : false;
+    r->refresh = false; /* the pages came just now; the second resolve only takes the bounds in */
     if (!add_bounds(c, &ed, &l.lock, e) || !look_at(c, w, ed.text, e))
         return false;
     job->pyproject_new = ed.text;
@@ -320,7 +320,6 @@ bool edit_bump(struct cmd *c, struct workspace *w, struct request *r, struct syn
     struct project project = w->project;
     struct lockfile l;
 
-    (void)r;
     if (!w->project.found)
         return err_set(e, ERR_CONFIG, "there is no " FILE_NAME " whose bounds could be raised");
     if (!journal_lock(w, &lock, e) || !begin(c, w, &ed, &job->pyproject_old, e))
@@ -331,6 +330,7 @@ bool edit_bump(struct cmd *c, struct workspace *w, struct request *r, struct syn
             return false;
     if (!look_at(c, w, ed.text, e) || !try_lock(w, job, &l, e))
         return false;
+    r->refresh = false; /* as in edit_install() */
     ed.text = job->pyproject_old;
     for (size_t i = 0; i < before.n; i++)
         if (!bump_list(c, &ed, before.p[i], &l.lock, e))
