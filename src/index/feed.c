@@ -26,6 +26,7 @@ struct feed *feed_new(struct catalog *c, struct source *s, struct http *http)
     struct feed *f = mem_zero(1, sizeof *f);
 
     *f = (struct feed){ .c = c, .s = s, .http = http };
+    cache_open(c->settings->cache_dir, "hosts-v1", &f->hosts);
     return f;
 }
 
@@ -59,6 +60,7 @@ void feed_free(struct feed *f)
     VEC_CLEAR(&f->records);
     VEC_CLEAR(&f->idle);
     map_clear(&f->meta_asked);
+    cache_close(&f->hosts);
     arena_clear(&f->a);
     free(f);
 }

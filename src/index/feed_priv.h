@@ -14,6 +14,7 @@ struct feed_task;
 /* Whether a host serves .metadata files. */
 struct side_file {
     struct str origin;
+    bool known; /* an answer came, now or in an earlier run */
     bool lacks;
 };
 
@@ -31,6 +32,7 @@ struct feed {
     uint32_t arrived; /* answers dealt with; feed_wait() returns when it changes */
     uint32_t outstanding;
     VEC(struct side_file) origins;
+    struct cache hosts; /* what is known of them from earlier runs */
     struct err e;     /* the first failure */
 };
 

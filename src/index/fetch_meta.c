@@ -1,6 +1,7 @@
 /* The metadata of one file, the cheapest way that works: the .metadata file beside it (announced or not), the end of
- * the archive by byte ranges, the whole archive. What a host lacks is remembered for the run. */
+ * the archive by byte ranges, the whole archive. That a host has no .metadata files is remembered. */
 #include <string.h>
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/hash.h"
@@ -10,33 +11,65 @@
 #include "net/url.h"
 #include "pep/metadata.h"
 
+#define LACKS_FOR 86400              /* seconds that a host is believed to serve no .metadata */
 #define TAIL ((size_t)64 << 10)      /* holds the directory of most wheels, and often METADATA itself */
 #define WHOLE_MAX ((size_t)512 << 20) /* bytes of an archive fetched only for its metadata */
 
-static bool lacks_side_files(struct feed *f, struct str url)
+/* What was found out about a host lies in a small record of its own: "lacks" and until when that is believed. */
+static bool recorded_lack(const struct feed *f, struct str origin)
 {
-    struct err ignored;
-    struct str origin;
+    struct str text;
+    uint64_t until;
+    char name[128];
+    int fd;
 
-    if (!url_origin(&f->a, url, &origin, &ignored))
+    cache_name(origin, "", name);
+    if (!cache_map(&f->hosts, name, &text, &fd))
         return false;
-    for (size_t i = 0; i < f->origins.n; i++)
-        if (str_eq(f->origins.p[i].origin, origin))
-            return f->origins.p[i].lacks;
-    return false;
+    bool lacks = str_to_u64(text, &until) && (int64_t)until > clock_now();
+
+    fd_unmap(&text);
+    fd_close(&fd);
+    return lacks;
 }
 
-static void remember(struct feed *f, struct str url, bool lacks)
+static struct side_file *side_of(struct feed *f, struct str url)
 {
     struct err ignored;
     struct str origin;
 
     if (!url_origin(&f->a, url, &origin, &ignored))
-        return;
+        return NULL;
     for (size_t i = 0; i < f->origins.n; i++)
         if (str_eq(f->origins.p[i].origin, origin))
-            return; /* the first answer counts: a single missing file says nothing of the others */
-    VEC_PUSH_IN(&f->a, &f->origins, (struct side_file){ origin, lacks });
+            return &f->origins.p[i];
+    bool lacks = recorded_lack(f, origin);
+
+    VEC_PUSH_IN(&f->a, &f->origins, (struct side_file){ .origin = origin, .known = lacks, .lacks = lacks });
+    return &f->origins.p[f->origins.n - 1];
+}
+
+static bool lacks_side_files(struct feed *f, struct str url)
+{
+    const struct side_file *s = side_of(f, url);
+
+    return s && s->lacks;
+}
+
+/* The first answer about files that are not announced counts: one that is missing later says nothing of the others. */
+static void remember(struct feed *f, struct str url, bool lacks)
+{
+    struct side_file *s = side_of(f, url);
+    char name[128];
+
+    if (!s || s->known)
+        return;
+    s->known = true;
+    s->lacks = lacks;
+    if (!lacks)
+        return;
+    cache_name(s->origin, "", name);
+    (void)cache_put(&f->hosts, name, arena_printf(&f->a, "%lld", (long long)clock_now() + LACKS_FOR)); /* a cache */
 }
 
 static struct str url_of(struct feed *f, uint32_t project, uint32_t rank)
@@ -139,7 +172,8 @@ static void side_done(struct feed_task *t)
     struct err e = { 0 };
     bool there = t->r.status >= 200 && t->r.status < 300;
 
-    remember(f, t->r.url, !there);
+    if (!(file->flags & LISTING_METADATA))
+        remember(f, t->r.url, !there);
     if (!there) {
         start_tail(f, t->project, t->rank, url_of(f, t->project, t->rank), t->r.priority);
         feed_task_done(t);

@@ -204,3 +204,16 @@ def test_any_form_of_index_gives_the_same(project, index, form):
     project.require("demo")
     project("start")
     assert project.installed_by_python() == {"demo": "1.0", "dep": "2.0"}
+
+
+def test_a_host_without_metadata_files_is_asked_for_one_only_once_a_day(project, index):
+    for name in ("one", "two", "three"):
+        index.add(make_wheel(name, "1.0"))
+    url = index.view("no-metadata")
+    project.require("one")
+    project("lock", "--index-url", url)
+    first = sum(n for path, n in index.counts.items() if path.endswith(".metadata"))
+    assert first >= 1, dict(index.counts)
+    project.require("one", "two", "three")
+    project("lock", "--index-url", url)
+    assert sum(n for path, n in index.counts.items() if path.endswith(".metadata")) == first, dict(index.counts)
