@@ -15,6 +15,7 @@
 #include "sync/env_layer.h"
 #include "sync/inputs.h"
 #include "sync/journal.h"
+#include "sync/satisfied.h"
 #include "sync/workspace.h"
 
 #define HOT_TREES 3
@@ -29,6 +30,7 @@ struct run {
     struct pkg_job pkg; /* of the above */
     struct env env;
     bool env_open;
+    struct env_packages have; /* what is installed; only looked at without a lock */
     struct store store;
     bool store_open;
     int guard;
@@ -133,16 +135,24 @@ static bool make_lock(struct run *r, struct err *e)
 
     if (!r->job->no_lock)
         return lockfile_make(&r->pkg, NULL, &o->lock, e);
-    struct env_packages have = { 0 };
-    struct pkg_pin *pin = NULL;
+    struct pkg_pin *pin = ARENA_ARRAY(r->w->a, struct pkg_pin, r->have.n);
 
-    if (r->job->keep_others && r->env_open && !env_installed(&r->env, r->w->a, &have, e))
-        return false;
-    pin = ARENA_ARRAY(r->w->a, struct pkg_pin, have.n);
-    for (size_t i = 0; i < have.n; i++)
-        pin[i] = (struct pkg_pin){ have.p[i].name, have.p[i].version };
+    for (size_t i = 0; i < r->have.n; i++)
+        pin[i] = (struct pkg_pin){ r->have.p[i].name, r->have.p[i].version };
     o->lock = (struct lockfile){ .loaded = true };
-    return pkg_resolve(&r->pkg, pin, r->w->request->upgrade ? 0 : have.n, &o->lock.lock, e);
+    return pkg_resolve(&r->pkg, pin, r->w->request->upgrade ? 0 : r->have.n, &o->lock.lock, e);
+}
+
+/* An install into an environment without lock: is all that was named there already? */
+static bool look_at_installed(struct run *r, struct err *e)
+{
+    if (!r->job->no_lock || !r->job->keep_others || !r->env_open)
+        return true;
+    if (!env_installed(&r->env, r->w->a, &r->have, e))
+        return false;
+    r->out->nothing_to_do = satisfied(r->w, &r->env, &r->have, &r->in);
+    r->out->seq = r->env.current;
+    return true;
 }
 
 static bool select_packages(struct run *r, struct lock_selection *sel, struct err *e)
@@ -256,7 +266,11 @@ static bool run_all(struct run *r, struct err *e)
 
     if (!open_env(r, e) || !workspace_python(w, e) || !inputs_gather(w, &r->in, e))
         return false;
+    if (!look_at_installed(r, e))
+        return false;
     r->job->timings->us[PHASE_PREPARE] += clock_us() - begun;
+    if (r->out->nothing_to_do)
+        return true;
     if (!make_lock(r, e))
         return false;
     if (!r->job->no_lock)

@@ -139,3 +139,22 @@ def test_an_index_without_hashes_gets_them_recorded_and_verified(project, index)
     assert hashlib.sha256(good.data).hexdigest() in (project.path / "pylock.toml").read_text()
     project("sync", "--index-url", index.view("no-hash"))
     assert project.installed_by_python() == {"demo": "1.0", "dep": "2.0"}
+
+
+def test_what_is_installed_already_asks_nothing_of_the_index(blast, index, tmp_path):
+    index.add(make_wheel("demo", "1.0", requires=["dep>=2", 'more; extra == "x"'], extras=["x"]))
+    index.add(make_wheel("dep", "2.0"))
+    index.add(make_wheel("more", "1.0"))
+    env = tmp_path / "e"
+    blast("venv", env)
+    blast("install", "--env", env, "demo", "--index-url", index.index)
+    asked = sum(index.counts.values())
+    r = blast("install", "--env", env, "demo>=1", "--index-url", index.index)
+    assert sum(index.counts.values()) == asked and "up to date" in r.stderr, r
+    blast("install", "--env", env, "demo[x]", "--index-url", index.index)
+    assert sum(index.counts.values()) > asked
+    names = {p["name"] for p in blast("list", "--env", env, "--json").json}
+    assert names == {"demo", "dep", "more"}
+    blast("remove", "--env", env, "dep")
+    blast("install", "--env", env, "demo", "--index-url", index.index)
+    assert {p["name"] for p in blast("list", "--env", env, "--json").json} == {"demo", "dep", "more"}
