@@ -86,16 +86,31 @@ void choose_push(struct choose *c, uint32_t pkg)
     sift_up(c, c->heap.n - 1);
 }
 
+static void set_class(struct choose *c, struct choose_name *name, enum choose_class class)
+{
+    name->class = class;
+    for (uint32_t at = name->nodes; at != 0; at = c->node.p[at - 1].twin)
+        if (c->node.p[at - 1].queued != 0)
+            choose_push(c, at - 1);
+}
+
 bool choose_raise(struct choose *c, uint32_t pkg, enum choose_class class)
 {
     struct choose_name *name = name_of(c, pkg);
 
     if (name->class >= class)
         return false;
-    name->class = class;
-    for (uint32_t at = name->nodes; at != 0; at = c->node.p[at - 1].twin)
-        if (c->node.p[at - 1].queued != 0)
-            choose_push(c, at - 1);
+    set_class(c, name, class);
+    return true;
+}
+
+bool choose_move(struct choose *c, uint32_t pkg, enum choose_class class)
+{
+    struct choose_name *name = name_of(c, pkg);
+
+    if (name->class == class || name->class == CHOOSE_CONFLICT_EARLY || name->class == CHOOSE_FIXED)
+        return false;
+    set_class(c, name, class);
     return true;
 }
 

@@ -1,12 +1,13 @@
 /* Which package to decide next.
  *
- * Order: class first, then who was mentioned first. Names count, not numbers: an extra goes with its base. A class
- * only rises, so that two packages cannot push each other to and fro for ever.
+ * Order: class first, then who was mentioned first. Names count, not numbers: an extra goes with its base.
  *
  * Backtracking goes wrong when B keeps losing its versions because of A, decided earlier: every version of B is tried
  * although A is the one to change. So conflicts are counted per package, as the one that suffers and as the one that
  * causes; at CHOOSE_CONFLICTS the sufferer is moved to the front of the ordinary packages and the cause behind it, and
- * whoever solves undoes the cause's decision. Each happens once a package.
+ * whoever solves undoes the cause's decision. A cause that was put first because one version is named is moved back as
+ * well: s3fs pins fsspec, so fsspec, chosen freely and early, refuses one s3fs after the other. Each happens once a
+ * package, so that two cannot push each other to and fro for ever.
  */
 #pragma once
 
@@ -61,6 +62,10 @@ MUST_USE bool choose_knows(const struct choose *c, uint32_t pkg);
 MUST_USE uint32_t choose_base(const struct choose *c, uint32_t pkg);
 /* Raises the class of the package's name; a lower one changes nothing. True when it changed. */
 bool choose_raise(struct choose *c, uint32_t pkg, enum choose_class class);
+
+/* To CHOOSE_CONFLICT_EARLY or _LATE, upwards or downwards, for what the conflicts say; who was moved to the front stays
+ * there. True when it changed. */
+MUST_USE bool choose_move(struct choose *c, uint32_t pkg, enum choose_class class);
 
 /* The package is needed and not decided: put it (again) where it belongs. */
 void choose_push(struct choose *c, uint32_t pkg);

@@ -312,10 +312,10 @@ static bool reorder(struct solve *s)
     bool undone = false;
 
     while (choose_take_early(&s->choose, &base))
-        if (choose_raise(&s->choose, base, CHOOSE_CONFLICT_EARLY))
+        if (choose_move(&s->choose, base, CHOOSE_CONFLICT_EARLY))
             s->stats.reorders++;
     while (choose_take_late(&s->choose, &base)) {
-        if (!choose_raise(&s->choose, base, CHOOSE_CONFLICT_LATE))
+        if (!choose_move(&s->choose, base, CHOOSE_CONFLICT_LATE))
             continue;
         s->stats.reorders++;
         if (partial_decided(&s->ps, base) != RANK_NONE) {
