@@ -280,8 +280,14 @@ static bool run_all(struct run *r, struct err *e)
         r->out->seq = r->env.current;
         return true;
     }
-    return select_packages(r, &sel, e) && open_store(r, e) &&
-           pkg_fetch(&r->pkg, &sel, &r->store, &r->wheels, e) && finish(r, e);
+    if (!select_packages(r, &sel, e))
+        return false;
+    if (r->env_open && r->env.layout == ENV_PLAIN && !r->job->keep_others && !r->out->lock.changed &&
+        !r->job->pyproject_new.n && satisfied_exactly(w, &r->env, &sel)) {
+        r->out->nothing_to_do = true;
+        return true;
+    }
+    return open_store(r, e) && pkg_fetch(&r->pkg, &sel, &r->store, &r->wheels, e) && finish(r, e);
 }
 
 bool sync_run(struct workspace *w, const struct sync_job *job, struct sync_outcome *out, struct err *e)

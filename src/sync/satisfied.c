@@ -3,9 +3,11 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/map.h"
 #include "base/vec.h"
 #include "env/env.h"
+#include "lock/lock.h"
 #include "pep/marker.h"
 #include "pep/metadata.h"
 #include "pep/name.h"
@@ -123,4 +125,60 @@ bool satisfied(struct workspace *w, struct env *env, const struct env_packages *
     map_clear(&l.by_name);
     map_clear(&l.seen);
     return ok;
+}
+
+/* The lock's package that a .dist-info directory is of; NULL when there is none or the version differs. */
+static const struct lock_package *locked(struct workspace *w, const struct map *by_name,
+                                         const struct lock_selection *sel, struct str dist_info)
+{
+    struct str stem = str_sub(dist_info, 0, dist_info.n - strlen(".dist-info"));
+    size_t dash = str_rfind(stem, '-');
+    struct version have, want;
+
+    if (dash == stem.n)
+        return NULL;
+    uint32_t i = map_find(by_name, name_normalize(w->a, str_sub(stem, 0, dash)));
+    struct str version = str_sub(stem, dash + 1, stem.n);
+
+    if (i == MAP_NONE || sel->package[i]->archive || sel->package[i]->directory || sel->package[i]->vcs)
+        return NULL;
+    if (str_eq(version, sel->package[i]->version))
+        return sel->package[i];
+    return version_parse(version, w->a, &have) && version_parse(sel->package[i]->version, w->a, &want) &&
+                   version_cmp(&have, &want) == 0
+               ? sel->package[i]
+               : NULL;
+}
+
+static bool entry_fits(struct workspace *w, int site, const struct map *by_name, const struct lock_selection *sel,
+                       struct str name, size_t *found)
+{
+    if (str_ends(name, STR(".egg-info")) || str_ends(name, STR(".egg-link")))
+        return false;
+    if (!str_ends(name, STR(".dist-info")))
+        return true;
+    ++*found;
+    return locked(w, by_name, sel, name) &&
+           !file_exists(site, arena_printf(w->a, STR_FMT "/direct_url.json", STR_ARG(name)).p) &&
+           file_exists(site, arena_printf(w->a, STR_FMT "/RECORD", STR_ARG(name)).p);
+}
+
+bool satisfied_exactly(struct workspace *w, struct env *env, const struct lock_selection *sel)
+{
+    AUTO_FD site = -1;
+    AUTO_FILE_LIST list = { NULL };
+    AUTO_MAP by_name = { 0 };
+    const struct dirent *d;
+    struct err e = { 0 };
+    size_t found = 0;
+
+    if (w->request->refresh || !fd_open_dir(env->dir, env->site.p, &site, &e) ||
+        !file_list_open(site, ".", &list, &e))
+        return false;
+    for (size_t i = 0; i < sel->n; i++)
+        map_put(&by_name, sel->package[i]->name, (uint32_t)i);
+    while (file_list_next(&list, &d, &e))
+        if (!entry_fits(w, site, &by_name, sel, str_of(d->d_name), &found))
+            return false;
+    return e.kind == ERR_NONE && found == sel->n;
 }
