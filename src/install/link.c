@@ -295,7 +295,7 @@ static bool link_all(struct linker *l, struct link_result *out, struct err *e)
         if (!link_info(l, i, e))
             return err_wrap(e, "link '" STR_FMT "'", STR_ARG(entry->name));
     }
-    return merge_files(&l->place, shared.p, shared.n, l->mode_of, e);
+    return merge_files(&l->place, shared.p, shared.n, l->mode_of, e) && place_finish(&l->place, e);
 }
 
 bool link_packages(const struct link_spec *spec, struct arena *a, struct link_result *out, struct err *e)

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/vec.h"
+#include "install/many.h"
 #include "store/store.h"
 
 #define COPY_CHUNK ((size_t)1 << 30)
@@ -23,6 +24,7 @@ void place_init(struct place *p, const struct link_spec *spec, enum link_mode mo
 
 void place_clear(struct place *p)
 {
+    many_free(p->many);
     map_clear(&p->dirs);
     map_clear(&p->owners);
     VEC_CLEAR(&p->owner);
@@ -131,6 +133,14 @@ static bool copy_file(struct place *p, const char *from, const char *to, bool ex
     return false;
 }
 
+/* The store's modes say it: 0555 or 0444. */
+static bool access_is_executable(const struct place *p, const char *from)
+{
+    struct stat st;
+
+    return fstatat(p->spec->store->dir, from, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mode & S_IXUSR;
+}
+
 static bool link_symbolic(struct place *p, const char *from, const char *to, struct err *e)
 {
     buf_reset(&p->text);
@@ -142,19 +152,46 @@ static bool link_symbolic(struct place *p, const char *from, const char *to, str
     return true;
 }
 
+bool place_finish(struct place *p, struct err *e)
+{
+    const struct many_copy *copy = NULL;
+    size_t n = 0;
+
+    if (!p->many)
+        return true;
+    if (!many_finish(p->many, &copy, &n, e))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!copy_file(p, copy[i].from, copy[i].to, access_is_executable(p, copy[i].from), false, e))
+            return false;
+    many_free(p->many);
+    p->many = NULL;
+    return true;
+}
+
+static bool link_hard(struct place *p, const char *from, const char *to, bool executable, struct err *e)
+{
+    p->result->files++;
+    if (p->hard_links++ == MANY_FROM)
+        p->many = many_new(p->spec->store->dir, p->spec->prefix);
+    if (p->many) {
+        many_add(p->many, arena_text(p->arena, from, strlen(from)), arena_text(p->arena, to, strlen(to)));
+        return true;
+    }
+    if (linkat(p->spec->store->dir, from, p->spec->prefix, to, 0) == 0)
+        return true;
+    if (errno != EMLINK) /* ext4 allows 65,000 names of one file */
+        return err_sys(e, "link %s", to);
+    return copy_file(p, from, to, executable, false, e);
+}
+
 static bool put_by_mode(struct place *p, const struct place_item *item, const char *from, const char *to, struct err *e)
 {
     switch (item->mode) {
     case LINK_TREE:
         return link_symbolic(p, from, to, e);
     case LINK_HARDLINK:
-        if (linkat(p->spec->store->dir, from, p->spec->prefix, to, 0) == 0) {
-            p->result->files++;
-            return true;
-        }
-        if (errno != EMLINK) /* ext4 allows 65,000 names of one file */
-            return err_sys(e, "link %s", to);
-        FALLTHROUGH;
+        return link_hard(p, from, to, item->executable, e);
     case LINK_COPY:
     case LINK_REFLINK:
         p->result->files++;
@@ -175,8 +212,8 @@ bool place_put(struct place *p, const struct place_item *item, struct err *e)
         (slash < item->to.n && !place_dir(p, str_sub(item->to, 0, slash), e)))
         return false;
     claim(p, item->to, item->package, item->sha256, &again);
-    if (again && unlinkat(p->spec->prefix, to, 0) < 0 && errno != ENOENT)
-        return err_sys(e, "replace %s", to);
+    if (again && (!place_finish(p, e) || (unlinkat(p->spec->prefix, to, 0) < 0 && errno != ENOENT)))
+        return e->kind == ERR_NONE ? err_sys(e, "replace %s", to) : false;
     return put_by_mode(p, item, from, to, e);
 }
 
@@ -190,8 +227,8 @@ bool place_write(struct place *p, struct str to, uint32_t package, struct str co
     if (!cstr_of(to, path, e) || (slash < to.n && !place_dir(p, str_sub(to, 0, slash), e)))
         return false;
     claim(p, to, package, NULL, &again);
-    if (again && unlinkat(p->spec->prefix, path, 0) < 0 && errno != ENOENT)
-        return err_sys(e, "replace %s", path);
+    if (again && (!place_finish(p, e) || (unlinkat(p->spec->prefix, path, 0) < 0 && errno != ENOENT)))
+        return e->kind == ERR_NONE ? err_sys(e, "replace %s", path) : false;
     p->result->files++;
     return fd_open(p->spec->prefix, path, O_WRONLY | O_CREAT | O_EXCL, mode, &fd, e) &&
            fd_write_all(fd, content.p, content.n, path, e);

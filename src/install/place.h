@@ -16,6 +16,7 @@
 #include "install/link.h"
 
 struct err;
+struct many;
 
 struct place_owner {
     uint32_t package; /* index in the spec */
@@ -33,11 +34,15 @@ struct place {
     VEC(struct place_owner) owner;
     struct str installer; /* path of the first INSTALLER written; n == 0: none yet */
     struct buf text;   /* scratch */
+    uint32_t hard_links;
+    struct many *many; /* makes them once they are many */
 };
 
 void place_init(struct place *p, const struct link_spec *spec, enum link_mode mode, struct arena *a,
                 struct link_result *out);
 void place_clear(struct place *p);
+/* Waits for what the workers still do; call it when all is put. */
+MUST_USE bool place_finish(struct place *p, struct err *e);
 
 /* Makes the folder and what is above it. `path` is relative to the prefix and lives as long as *p. */
 MUST_USE bool place_dir(struct place *p, struct str path, struct err *e);
