@@ -492,38 +492,58 @@ void catalog_learned(struct catalog *c, uint32_t project, uint32_t rank, const s
 
 /* ------------------------------------------------------------ choosing */
 
-static bool lowest_first(const struct catalog *c, const struct catalog_project *p)
+bool catalog_lowest_first(const struct catalog *c, uint32_t project)
 {
+    const struct catalog_project *p = c->projects.p[project];
     enum index_resolution r = c->settings->resolution;
 
     return r == RESOLUTION_LOWEST || (r == RESOLUTION_LOWEST_DIRECT && p->direct);
 }
 
-static uint32_t walk(const struct catalog_project *p, const struct set *allowed, bool lowest, bool pre)
+/* The first of the set in the order of trying, from `from` on (highest first: below it). */
+static uint32_t walk(const struct catalog_project *p, const struct set *allowed, bool lowest, bool pre, uint32_t from)
 {
-    uint32_t rank = lowest ? set_above(allowed, 0) : set_below(allowed, UINT32_MAX);
+    uint32_t rank = lowest ? set_above(allowed, from) : set_below(allowed, from);
 
-    while (rank != UINT32_MAX) {
-        if (pre || !version_is_pre(&p->version[rank]))
-            return rank;
+    while (rank != UINT32_MAX && !pre && version_is_pre(&p->version[rank]))
         rank = lowest ? set_above(allowed, rank + 1) : set_below(allowed, rank);
-    }
-    return UINT32_MAX;
+    return rank;
+}
+
+/* Pre-releases take their turn among the others. */
+static bool takes_pre(const struct catalog *c, const struct catalog_project *p)
+{
+    return c->settings->prerelease == PRERELEASE_ALLOW ||
+           (c->settings->prerelease == PRERELEASE_IF_NECESSARY && p->wants_pre);
+}
+
+uint32_t catalog_first(const struct catalog *c, uint32_t project)
+{
+    return catalog_lowest_first(c, project) ? 0 : UINT32_MAX;
+}
+
+uint32_t catalog_next(const struct catalog *c, uint32_t project, const struct set *allowed, uint32_t *from)
+{
+    const struct catalog_project *p = c->projects.p[project];
+    bool lowest = catalog_lowest_first(c, project);
+    uint32_t rank = walk(p, allowed, lowest, takes_pre(c, p), *from);
+
+    *from = rank == UINT32_MAX ? *from : lowest ? rank + 1 : rank;
+    return rank;
 }
 
 uint32_t catalog_choose(struct catalog *c, uint32_t project, const struct set *allowed)
 {
     struct catalog_project *p = c->projects.p[project];
     enum index_prerelease policy = c->settings->prerelease;
-    bool lowest = lowest_first(c, p);
+    bool lowest = catalog_lowest_first(c, project);
 
     if (p->preferred_rank != UINT32_MAX && set_has(allowed, p->preferred_rank) &&
         catalog_candidate(c, project, p->preferred_rank)->state == CANDIDATE_WHEEL)
         return p->preferred_rank;
-    bool any = policy == PRERELEASE_ALLOW || (policy == PRERELEASE_IF_NECESSARY && p->wants_pre);
-    uint32_t rank = walk(p, allowed, lowest, any);
+    uint32_t from = catalog_first(c, project), rank = walk(p, allowed, lowest, takes_pre(c, p), from);
 
     if (rank == UINT32_MAX && policy == PRERELEASE_IF_NECESSARY)
-        rank = walk(p, allowed, lowest, true);
+        rank = walk(p, allowed, lowest, true, from);
     return rank;
 }

@@ -108,7 +108,8 @@ struct catalog_project {
     struct str constraint_text;
     struct str preferred;        /* version of the lock; n == 0: none */
     uint32_t preferred_rank;     /* UINT32_MAX: not there */
-    uint32_t tried_at;           /* for the feed: number of tries when it last fetched ahead */
+    uint32_t tried_at;           /* for the feed: number of tries when it last fetched a batch ahead ... */
+    uint64_t stamp;              /* ... and what was allowed when it last looked */
 };
 
 struct catalog_want {
@@ -158,6 +159,12 @@ void catalog_learned(struct catalog *c, uint32_t project, uint32_t rank, const s
 /* Is the file too new by --exclude-newer? One of unknown age is; those that the user points to never are. */
 MUST_USE bool catalog_excludes(const struct catalog *c, const struct listing *l, const struct listing_file *f);
 
+/* Are the lowest versions of this project tried first? */
+MUST_USE bool catalog_lowest_first(const struct catalog *c, uint32_t project);
+/* Walking a set in the order of trying: start with from = catalog_first(); UINT32_MAX at the end. Pre-releases are
+ * passed over unless they take their turn. */
+MUST_USE uint32_t catalog_first(const struct catalog *c, uint32_t project);
+MUST_USE uint32_t catalog_next(const struct catalog *c, uint32_t project, const struct set *allowed, uint32_t *from);
 /* The candidate to try first within `allowed` by the policy; UINT32_MAX when only pre-releases are left and they are
  * not wanted. */
 MUST_USE uint32_t catalog_choose(struct catalog *c, uint32_t project, const struct set *allowed);

@@ -17,7 +17,8 @@
 #define PRIORITY_WANTED 2 /* the solver stands still for it */
 #define PRIORITY_AHEAD 1
 #define WORKER_FROM ((size_t)8 << 10) /* bytes of a page that is worth a worker */
-#define AHEAD_MAX 50u     /* versions of one project fetched ahead at once ... */
+#define AHEAD_MAX 50u     /* versions of one project looked at ahead ... */
+#define AHEAD_FEW 3u      /* ... of one that was tried before */
 #define AHEAD_FROM 5u     /* ... once so many were tried ... */
 #define AHEAD_EVERY 20u   /* ... and again after so many more */
 
@@ -319,44 +320,49 @@ void feed_learned(struct feed *f, uint32_t project, uint32_t rank, struct str te
 
 /* ------------------------------------------------------------ looking ahead */
 
-/* Starts the metadata of candidates in `set` beyond rank `from`, past those that are here or under way. */
+/* Looks at up to `max` candidates of `set` from `from` on and starts the metadata of those that lack it. */
 static uint32_t start_run(struct feed *f, uint32_t project, const struct set *set, uint32_t from, uint32_t max)
 {
-    bool lowest = f->c->settings->resolution == RESOLUTION_LOWEST;
-    uint32_t started = 0, rank = lowest ? set_above(set, from) : set_below(set, from);
+    uint32_t seen = 0, rank;
 
-    while (rank != UINT32_MAX && started < max) {
-        started += meta_start(f, project, rank, PRIORITY_AHEAD);
-        rank = lowest ? set_above(set, rank + 1) : set_below(set, rank);
-    }
-    return started;
+    for (; seen < max && (rank = catalog_next(f->c, project, set, &from)) != UINT32_MAX; seen++)
+        (void)meta_start(f, project, rank, PRIORITY_AHEAD);
+    return seen;
 }
 
-/* What is allowed now comes first; then what may be once the others have moved on: two projects that are released
- * together (boto3 and botocore) allow each other only a few versions at a time. */
+/* A window of as many versions as were tried so far: what is allowed now comes first; then what may be once the others
+ * have moved on: two projects that are released together (boto3 and botocore) allow each other only a few versions at
+ * a time. */
 static void fetch_ahead(struct feed *f, uint32_t project, const struct solve_open *o)
 {
-    bool lowest = f->c->settings->resolution == RESOLUTION_LOWEST;
-    uint32_t started = start_run(f, project, &o->allowed, lowest ? 0 : UINT32_MAX, AHEAD_MAX);
+    uint32_t window = MIN(o->tried, AHEAD_MAX);
+    uint32_t seen = start_run(f, project, &o->allowed, catalog_first(f->c, project), window);
 
-    if (started < AHEAD_MAX && !set_is_empty(&o->allowed))
-        (void)start_run(f, project, &o->lasting, lowest ? set_max(&o->allowed) + 1 : set_min(&o->allowed),
-                        AHEAD_MAX - started);
+    if (seen < window && !set_is_empty(&o->allowed))
+        (void)start_run(f, project, &o->lasting,
+                        catalog_lowest_first(f->c, project) ? set_max(&o->allowed) + 1 : set_min(&o->allowed),
+                        window - seen);
 }
 
-/* Projects that are tried version after version: more will be wanted, so they are fetched in batches. */
+/* What will be asked next: of every open project whose allowed versions changed the first ones; of projects that are
+ * tried version after version batches. */
 static void look_ahead(struct feed *f, const struct solve *solver)
 {
     struct solve_open open;
     uint32_t at = 0;
 
     while (solve_open_next(solver, &at, &open)) {
-        if (open.pkg == PKG_ROOT || open.tried < AHEAD_FROM)
+        if (open.pkg == PKG_ROOT)
             continue;
         uint32_t project = f->s->packages.p[open.pkg].project;
         struct catalog_project *p = f->c->projects.p[project];
 
-        if (open.tried < p->tried_at + (open.tried < AHEAD_EVERY ? AHEAD_FROM : AHEAD_EVERY))
+        if (p->stamp == open.stamp || f->s->no_deps)
+            continue;
+        p->stamp = open.stamp;
+        (void)start_run(f, project, &open.allowed, catalog_first(f->c, project), open.tried ? AHEAD_FEW : 1);
+        if (open.tried < AHEAD_FROM ||
+            open.tried < p->tried_at + (open.tried < AHEAD_EVERY ? AHEAD_FROM : AHEAD_EVERY))
             continue;
         p->tried_at = open.tried;
         fetch_ahead(f, project, &open);
