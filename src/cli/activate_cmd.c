@@ -21,6 +21,17 @@ bool activate_is_active(const struct workspace *w)
     return now && strcmp(now, w->env_path) == 0;
 }
 
+/* The shell keeps our process id; what it starts finds it here. */
+#define SHELL_VARIABLE "BLAST_SHELL_PID"
+
+bool activate_is_subshell(void)
+{
+    const char *pid = getenv(SHELL_VARIABLE);
+    uint64_t n;
+
+    return pid && str_to_u64(str_of(pid), &n) && n == (uint64_t)getppid();
+}
+
 bool activate_text(struct cmd *c, const struct workspace *w, struct str shell, struct str *out, struct err *e)
 {
     static const struct {
@@ -88,7 +99,9 @@ bool activate_subshell(struct cmd *c, const struct workspace *w, struct err *e)
 
     if (!quoted(c, fish ? ACTIVATE_FISH : ACTIVATE_POSIX, file, &word))
         return err_set(e, ERR_ENVIRONMENT, "the path of the environment is too long for a shell");
-    ui_note("a new shell with the environment active; exit leaves it");
+    if (setenv(SHELL_VARIABLE, arena_printf(c->a, "%ld", (long)getpid()).p, 1) < 0)
+        return err_sys(e, "set the environment of the shell");
+    ui_note("a new shell with the environment active; exit or blast kill leaves it");
     if (!ui_flush())
         return err_sys(e, "write to standard output");
     (void)signal(SIGPIPE, SIG_DFL); /* ours alone */

@@ -171,13 +171,20 @@ bool cmd_kill(struct cmd *c, struct err *e)
     end_all(list);
     if (ended)
         ui_note("ended %zu process%s of the environment", ended, ended == 1 ? "" : "es");
-    if (activate_is_active(&w))
-        ui_note("it is active in this shell: leave with `deactivate`, or exit in a shell that blast start opened");
-    else if (!ended)
+    bool leave = activate_is_active(&w) && activate_is_subshell();
+
+    if (activate_is_active(&w) && !leave)
+        ui_note("it is active in this shell: leave it with `deactivate`");
+    else if (!ended && !leave)
         ui_note("nothing of the environment was running");
     if (option_flag(&c->options, OPT_PURGE) && !purge(c, &w, e))
         return false;
     if (ui.json)
         print_json(ended, option_flag(&c->options, OPT_PURGE));
+    if (leave) {
+        ui_note("left the shell that blast start opened");
+        (void)!ui_flush();             /* before the terminal is the other shell's again */
+        (void)kill(getppid(), SIGHUP); /* what a shell gets when its terminal goes: it ends, and its jobs with it */
+    }
     return true;
 }

@@ -1,6 +1,9 @@
 """The command line itself: options, JSON, messages, interrupts, and leaving Blast."""
 import json
 import os
+import pty
+import select
+import shutil
 import signal
 import subprocess
 import time
@@ -300,3 +303,32 @@ def test_a_fault_while_ejecting_leaves_an_environment_that_works(project, shop, 
             assert sorted(os.listdir(project.path)) == [".venv", "blast.toml", "pylock.toml", "pyproject.toml"]
         except AssertionError as e:
             pytest.fail(f"call {at} of {total}, exit {p.returncode}\n{err}\n{e}")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_kill_ends_the_shell_that_start_opened(project, shell):
+    path = shutil.which(shell)
+    if not path:
+        pytest.skip(f"no {shell} here")
+    project("start")
+    pid, terminal = pty.fork()
+    if pid == 0:
+        env = dict(project.blast.env, SHELL=path, TERM="dumb")
+        env.pop("CI", None)
+        os.chdir(project.path)
+        os.execve(project.blast.program, [project.blast.program, "start"], env)
+    os.write(terminal, f"{project.blast.program} kill\n".encode())
+    end = time.monotonic() + 30
+    gone = 0
+    while not gone and time.monotonic() < end:
+        if select.select([terminal], [], [], 0.2)[0]:
+            try:
+                os.read(terminal, 65536)
+            except OSError:
+                pass # the other side is closed
+        gone, status = os.waitpid(pid, os.WNOHANG)
+    if not gone:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    os.close(terminal)
+    assert gone, "the shell is still there"
