@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/hash.h"
 #include "index/flat.h"
+#include "index/sdist_meta.h"
 #include "index/wheel_meta.h"
 #include "net/fresh.h"
 #include "net/url.h"
@@ -320,7 +321,7 @@ static struct candidate judge(struct catalog *c, const struct catalog_project *p
         out.state = CANDIDATE_PYTHON;
         out.why = listing_text(l, l->python[f->python]);
     } else if (!(f->flags & LISTING_WHEEL)) {
-        out.state = CANDIDATE_SDIST_ONLY;
+        out.state = c->settings->sdists ? CANDIDATE_SDIST : CANDIDATE_SDIST_ONLY;
     } else {
         listing_tags(l, f, &build, &python, &abi, &platform);
         if (!tag_set_rank(c->target->tags, python, abi, platform, &out.tag_rank, &miss)) {
@@ -339,6 +340,7 @@ static unsigned merit(const struct candidate *x)
     switch ((enum candidate_state)x->state) {
     case CANDIDATE_WHEEL:
         return 5;
+    case CANDIDATE_SDIST:
     case CANDIDATE_SDIST_ONLY:
         return 4;
     case CANDIDATE_YANKED:
@@ -389,7 +391,7 @@ static void judge_version(struct catalog *c, const struct catalog_project *p, ui
                 continue;
             struct candidate one = judge(c, p, s, i);
 
-            if (one.state == CANDIDATE_WHEEL && f->flags & LISTING_YANKED && !pinned) {
+            if (candidate_is_usable(&one) && f->flags & LISTING_YANKED && !pinned) {
                 one.state = CANDIDATE_YANKED;
                 one.why = listing_text(&p->listing[s], f->yanked);
             }
@@ -450,7 +452,10 @@ static bool read_local(struct catalog *c, uint32_t project, uint32_t rank)
 
     if (!url_is_file(url))
         return false;
-    if (url_to_path(&a, url, &path, &e) && wheel_meta_read(path.p, &a, &text, &e) &&
+    bool wheel = cand->state != CANDIDATE_SDIST;
+
+    if (url_to_path(&a, url, &path, &e) &&
+        (wheel ? wheel_meta_read(path.p, &a, &text, &e) : sdist_meta_read(path.p, &a, &text, &e)) &&
         metadata_parse(&a, text, &m, &e) && metadata_check_name(&m, p->name, p->version[rank].text, &e)) {
         catalog_learned(c, project, rank, &m, STR(""));
         return true;
@@ -470,7 +475,7 @@ bool catalog_metadata(struct catalog *c, uint32_t project, uint32_t rank, bool q
         return true;
     if (read_local(c, project, rank))
         return known_find(known_of(c, p), key_of(p, cand), a, out);
-    if (!quietly && cand->state == CANDIDATE_WHEEL)
+    if (!quietly && candidate_is_usable(cand))
         VEC_PUSH_IN(&c->a, &c->lacking_meta, (struct catalog_want){ project, rank });
     return false;
 }
@@ -539,7 +544,7 @@ uint32_t catalog_choose(struct catalog *c, uint32_t project, const struct set *a
     bool lowest = catalog_lowest_first(c, project);
 
     if (p->preferred_rank != UINT32_MAX && set_has(allowed, p->preferred_rank) &&
-        catalog_candidate(c, project, p->preferred_rank)->state == CANDIDATE_WHEEL)
+        candidate_is_usable(catalog_candidate(c, project, p->preferred_rank)))
         return p->preferred_rank;
     uint32_t from = catalog_first(c, project), rank = walk(p, allowed, lowest, takes_pre(c, p), from);
 

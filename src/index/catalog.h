@@ -42,6 +42,7 @@ struct index_settings {
     enum index_resolution resolution;
     int64_t exclude_newer; /* wall clock; 0: no limit */
     int64_t ttl;           /* seconds, where a server says nothing */
+    bool sdists; /* source distributions count when their metadata is static: for a lock that is not installed now */
     const char *cache_dir;
 };
 
@@ -63,6 +64,7 @@ enum candidate_state {
     CANDIDATE_UNKNOWN,
     CANDIDATE_WHEEL,
     CANDIDATE_NO_FILE,     /* nothing here that this interpreter takes */
+    CANDIDATE_SDIST,       /* a source distribution, for a lock alone: its own metadata is asked */
     CANDIDATE_SDIST_ONLY,  /* a build would be needed */
     CANDIDATE_PYTHON,      /* Requires-Python says no */
     CANDIDATE_YANKED,
@@ -78,6 +80,12 @@ struct candidate {
     uint32_t tag_rank;
     struct str why; /* for BROKEN and PYTHON: the text to show */
 };
+
+/* May be chosen, as far as its file goes. */
+static inline bool candidate_is_usable(const struct candidate *c)
+{
+    return c->state == CANDIDATE_WHEEL || c->state == CANDIDATE_SDIST;
+}
 
 #define LISTINGS_MAX 2 /* find-links and index, or a direct file alone */
 

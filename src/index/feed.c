@@ -14,8 +14,6 @@
 #include "pep/metadata.h"
 #include "resolve/solve.h"
 
-#define PRIORITY_WANTED 2 /* the solver stands still for it */
-#define PRIORITY_AHEAD 1
 #define WORKER_FROM ((size_t)8 << 10) /* bytes of a page that is worth a worker */
 #define AHEAD_MAX 50u     /* versions of one project looked at ahead ... */
 #define AHEAD_FEW 3u      /* ... of one that was tried before */
@@ -218,7 +216,7 @@ static void guess_metadata(struct feed *f, uint32_t project)
 
         if (rank == UINT32_MAX)
             return;
-        if (catalog_candidate(c, project, rank)->state == CANDIDATE_WHEEL) {
+        if (candidate_is_usable(catalog_candidate(c, project, rank))) {
             (void)meta_start(f, project, rank, PRIORITY_AHEAD);
             return;
         }

@@ -11,6 +11,9 @@
 
 struct feed_task;
 
+#define PRIORITY_WANTED 2 /* the solver stands still for it */
+#define PRIORITY_AHEAD 1
+
 /* Whether a host serves .metadata files. */
 struct side_file {
     struct str origin;
@@ -36,7 +39,7 @@ struct feed {
     struct err e;     /* the first failure */
 };
 
-enum feed_step { FEED_PAGE, FEED_SIDE, FEED_TAIL, FEED_CENTRAL, FEED_MEMBER, FEED_WHOLE };
+enum feed_step { FEED_PAGE, FEED_SDIST, FEED_SIDE, FEED_TAIL, FEED_CENTRAL, FEED_MEMBER, FEED_WHOLE };
 
 /* One request and what it is for. */
 struct feed_task {

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "codec/zip.h"
 #include "index/feed_priv.h"
+#include "index/sdist_meta.h"
 #include "index/wheel_meta.h"
 #include "net/url.h"
 #include "pep/metadata.h"
@@ -98,6 +99,14 @@ static void start_tail(struct feed *f, uint32_t project, uint32_t rank, struct s
     feed_start(t, priority);
 }
 
+static void start_sdist(struct feed *f, uint32_t project, uint32_t rank, struct str url, int priority)
+{
+    struct feed_task *t = feed_task_new(f, FEED_SDIST, project, rank, SDIST_MAX);
+
+    t->r.url = arena_str(&t->a, url);
+    feed_start(t, priority);
+}
+
 static void unusable(struct feed *f, uint32_t project, uint32_t rank, const struct err *e)
 {
     const char *frame = "";
@@ -131,7 +140,8 @@ bool meta_start(struct feed *f, uint32_t project, uint32_t rank, int priority)
     struct known_meta m;
     bool fresh;
 
-    if (cand->state != CANDIDATE_WHEEL || catalog_metadata(f->c, project, rank, true, &scratch, &m))
+    if (!candidate_is_usable(cand) || (cand->state == CANDIDATE_SDIST && priority != PRIORITY_WANTED) ||
+        catalog_metadata(f->c, project, rank, true, &scratch, &m))
         return false;
     (void)map_get_or_add_u64(&f->meta_asked, key, 1, &fresh);
     if (!fresh)
@@ -144,6 +154,8 @@ bool meta_start(struct feed *f, uint32_t project, uint32_t rank, int priority)
         read_local(f, project, rank, url);
     } else if (f->c->settings->offline) {
         return false; /* a guess; what is really wanted is refused by feed_wait() */
+    } else if (cand->state == CANDIDATE_SDIST) {
+        start_sdist(f, project, rank, url, priority);
     } else if (file->flags & LISTING_METADATA || !lacks_side_files(f, url)) {
         start_side(f, project, rank, url, priority);
     } else {
@@ -202,6 +214,36 @@ static void whole_done(struct feed_task *t)
         return;
     }
     learn(t, text);
+}
+
+/* A whole source distribution: verified, then its PKG-INFO, if that may be believed. */
+static void sdist_done(struct feed_task *t)
+{
+    struct feed *f = t->feed;
+    const struct catalog_project *p = f->c->projects.p[t->project];
+    const struct candidate *cand = catalog_candidate(f->c, t->project, t->rank);
+    const struct listing_file *file = catalog_file(p, cand);
+    unsigned char sum[HASH_SHA256];
+    struct err e = { 0 };
+    struct str text;
+    bool ok = !(file->flags & LISTING_SHA256) ||
+              (hash_sha256(t->body.p, t->body.n, sum, &e) &&
+               (memcmp(sum, file->sha256, sizeof sum) == 0 ||
+                err_set(&e, ERR_PACKAGE, "the source distribution has another hash than the index says")));
+
+    struct str archive = { t->body.p, t->body.n };
+
+    if (ok && sdist_meta_of(archive, catalog_text(p, cand, file->name), &t->a, &text, &e)) {
+        learn(t, text);
+        return;
+    }
+    const char *frame = "";
+    unsigned n = 0;
+
+    (void)err_frame(&e, 0, &frame, &n);
+    catalog_learned(f->c, t->project, t->rank, NULL,
+                    arena_printf(&t->a, "has only a source distribution: %.*s", (int)n, frame));
+    feed_task_done(t);
 }
 
 static void next_span(struct feed_task *t, enum feed_step step, uint64_t at, uint64_t n)
@@ -327,7 +369,9 @@ void meta_done(struct feed_task *t)
         feed_task_done(t);
         return;
     }
-    if (t->step == FEED_TAIL)
+    if (t->step == FEED_SDIST)
+        sdist_done(t);
+    else if (t->step == FEED_TAIL)
         tail_done(t);
     else
         member_done(t);

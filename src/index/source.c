@@ -274,6 +274,7 @@ static struct str reason_of(struct source *s, const struct catalog_project *p, c
     case CANDIDATE_NO_FILE:
     case CANDIDATE_UNKNOWN:
     case CANDIDATE_WHEEL:
+    case CANDIDATE_SDIST:
         break;
     }
     (void)p;
@@ -373,7 +374,7 @@ static enum solve_answer answer_deps(void *ctx, uint32_t pkg, uint32_t rank, str
         *out = s->deps.p[at];
         return SOLVE_HAVE;
     }
-    if (catalog_candidate(s->catalog, sp.project, rank)->state != CANDIDATE_WHEEL)
+    if (!candidate_is_usable(catalog_candidate(s->catalog, sp.project, rank)))
         return unusable(s, sp.project, rank, out);
     if (s->no_deps) {
         *out = (struct solve_deps){ 0 };
@@ -382,7 +383,7 @@ static enum solve_answer answer_deps(void *ctx, uint32_t pkg, uint32_t rank, str
     AUTO_ARENA scratch = { 0 };
 
     if (!catalog_metadata(s->catalog, sp.project, rank, false, &scratch, &m)) {
-        bool broken = catalog_candidate(s->catalog, sp.project, rank)->state != CANDIDATE_WHEEL;
+        bool broken = !candidate_is_usable(catalog_candidate(s->catalog, sp.project, rank));
 
         return broken ? unusable(s, sp.project, rank, out) : SOLVE_PENDING;
     }

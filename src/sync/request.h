@@ -24,6 +24,7 @@ struct request {
     struct str_list upgrade_only; /* names whose pins of the lock do not count */
     struct str prerelease, resolution, exclude_newer, link_mode;
     void (*waiting)(const char *env); /* another process changes that environment; may be NULL */
+    bool sdists; /* source distributions with static metadata count: the lock is not installed now */
     bool no_index, no_build, require_hashes, no_deps;
     bool offline, refresh, upgrade, frozen, dry_run;
     bool project_inputs; /* with --env: the inputs are the project's all the same (sync) */
