@@ -29,6 +29,7 @@ def shim(program):
 @pytest.fixture
 def before(project, index, tmp_path):
     """A project with an old environment, of which every run gets a fresh copy in the same place."""
+    project.blast.env["BLAST_NO_COMPILE"] = "1"  # the home is copied: nothing may write there in the background
     index.add(make_wheel("old", "1.0", requires=["dep"], entry_points={"old": "old:main"}))
     index.add(make_wheel("new", "1.0", requires=["dep>=2"], entry_points={"new": "new:main"},
                          data={"data/share/new.txt": "x"}))
