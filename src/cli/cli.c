@@ -26,7 +26,7 @@ const struct command *command_find(struct str name)
     return NULL;
 }
 
-static unsigned where_of(struct str name)
+static uint64_t where_of(struct str name)
 {
     const struct command *c = command_find(name);
 

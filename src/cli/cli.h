@@ -23,7 +23,7 @@ struct cmd {
 struct command {
     const char *name;
     const char *arguments;
-    unsigned where;
+    uint64_t where;
     const char *text;
     const char *examples;
     bool (*run)(struct cmd *c, struct err *e);

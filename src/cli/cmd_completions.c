@@ -3,7 +3,7 @@
 #include "cli/cli.h"
 #include "cli/ui.h"
 
-static void words_of(unsigned where, const char *lead)
+static void words_of(uint64_t where, const char *lead)
 {
     for (unsigned i = 0; i < OPTION_IDS; i++)
         if (option_table[i].where & where)

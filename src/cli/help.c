@@ -33,7 +33,7 @@ static void option_line(unsigned i)
         ui_out("  %-*s %s\n", LEFT, left, o->text);
 }
 
-static void options_of(unsigned where)
+static void options_of(uint64_t where)
 {
     for (unsigned i = 0; i < OPTION_IDS; i++)
         if (option_table[i].where & where)
@@ -42,7 +42,7 @@ static void options_of(unsigned where)
 
 /* ------------------------------------------------------------ JSON */
 
-static void options_json(struct json_write *w, unsigned where)
+static void options_json(struct json_write *w, uint64_t where)
 {
     json_write_key(w, STR("options"));
     json_write_array_begin(w);

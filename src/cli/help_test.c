@@ -49,7 +49,7 @@ static void no_letter_means_two_things_for_a_command(void **state)
         for (unsigned i = 0; i < OPTION_IDS; i++)
             for (unsigned k = i + 1; k < OPTION_IDS; k++) {
                 const struct option *x = &option_table[i], *y = &option_table[k];
-                unsigned where = c->where | W_ALL;
+                uint64_t where = c->where | W_ALL;
 
                 if (x->letter && x->letter == y->letter && x->where & where && y->where & where)
                     fail_msg("blast %s: -%c is --%s and --%s", c->name, x->letter, x->name, y->name);

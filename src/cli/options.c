@@ -16,7 +16,7 @@ const struct option option_table[OPTION_IDS] = {
 struct reader {
     struct arena *a;
     struct options *o;
-    unsigned where; /* of the command, once it is known */
+    uint64_t where; /* of the command, once it is known */
     struct err *e;
 };
 
@@ -189,7 +189,7 @@ static void read_variables(struct reader *r)
     }
 }
 
-bool options_parse(int argc, char **argv, unsigned (*where_of)(struct str command), struct arena *a,
+bool options_parse(int argc, char **argv, uint64_t (*where_of)(struct str command), struct arena *a,
                    struct options *out, struct err *e)
 {
     struct reader r = { .a = a, .o = out, .e = e };

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include "base/attr.h"
 #include "base/str.h"
 #include "base/vec.h"
@@ -13,35 +14,34 @@
 struct arena;
 struct err;
 
-enum option_where {
-    W_ALL = 1 << 0,
-    W_CHANGE = 1 << 1,
-    W_ENV = 1 << 2,
-    W_PYTHON = 1 << 3,
-    W_RESOLVE = 1 << 4,
-    W_LINK = 1 << 5,
-    W_CHECK = 1 << 6,
-    W_FROZEN = 1 << 7,
-    W_LOCK = 1 << 8,
-    W_UPDATE = 1 << 9,
-    W_ADD = 1 << 10,
-    W_START = 1 << 11,
-    W_RUN = 1 << 12,  /* words after the first that is no option belong to the child */
-    W_KILL = 1 << 13,
-    W_YES = 1 << 14,
-    W_TREE = 1 << 15,
-    W_FORCE = 1 << 16,
-    W_STATUS = 1 << 17,
-    W_LIST = 1 << 18,
-    W_REMOVE = 1 << 19,
-    W_UPGRADE = 1 << 20,
-    W_UNDO = 1 << 21,
-    W_RAW = 1 << 22, /* all words after the command are its own */
-    W_TIMED = 1 << 23,
-    W_INDEX = 1 << 24, /* asks an index */
-    W_FILES = 1 << 25, /* takes requirements from files */
-    W_LISTS = 1 << 26, /* chooses among the project's extras and groups */
-};
+/* Sets of options, more than an enum can hold. */
+#define W_ALL (UINT64_C(1) << 0)
+#define W_CHANGE (UINT64_C(1) << 1)
+#define W_ENV (UINT64_C(1) << 2)
+#define W_PYTHON (UINT64_C(1) << 3)
+#define W_RESOLVE (UINT64_C(1) << 4)
+#define W_LINK (UINT64_C(1) << 5)
+#define W_CHECK (UINT64_C(1) << 6)
+#define W_FROZEN (UINT64_C(1) << 7)
+#define W_LOCK (UINT64_C(1) << 8)
+#define W_UPDATE (UINT64_C(1) << 9)
+#define W_ADD (UINT64_C(1) << 10)
+#define W_START (UINT64_C(1) << 11)
+#define W_RUN (UINT64_C(1) << 12) /* words after the first that is no option belong to the child */
+#define W_KILL (UINT64_C(1) << 13)
+#define W_YES (UINT64_C(1) << 14)
+#define W_TREE (UINT64_C(1) << 15)
+#define W_FORCE (UINT64_C(1) << 16)
+#define W_STATUS (UINT64_C(1) << 17)
+#define W_LIST (UINT64_C(1) << 18)
+#define W_REMOVE (UINT64_C(1) << 19)
+#define W_UPGRADE (UINT64_C(1) << 20)
+#define W_UNDO (UINT64_C(1) << 21)
+#define W_RAW (UINT64_C(1) << 22) /* all words after the command are its own */
+#define W_TIMED (UINT64_C(1) << 23)
+#define W_INDEX (UINT64_C(1) << 24) /* asks an index */
+#define W_FILES (UINT64_C(1) << 25) /* takes requirements from files */
+#define W_LISTS (UINT64_C(1) << 26) /* chooses among the project's extras and groups */
 
 enum option_kind { OPTION_FLAG, OPTION_COUNT, OPTION_VALUE, OPTION_LIST };
 
@@ -57,7 +57,7 @@ struct option {
     char letter;
     enum option_kind kind;
     const char *value; /* what stands for the value in help */
-    unsigned where;
+    uint64_t where;
     const char *text;
 };
 
@@ -76,7 +76,7 @@ extern const struct option option_table[OPTION_IDS];
 /* Reads argv[1..]. ERR_CONFIG (exit code 2) for an
  * unknown option, with the nearest known one; the options allowed are those of the command, found by `where_of`,
  * which gives 0 for an unknown command (then all options pass and the caller reports the command). */
-MUST_USE bool options_parse(int argc, char **argv, unsigned (*where_of)(struct str command), struct arena *a,
+MUST_USE bool options_parse(int argc, char **argv, uint64_t (*where_of)(struct str command), struct arena *a,
                             struct options *out, struct err *e);
 
 MUST_USE bool option_flag(const struct options *o, enum option_id id);

@@ -11,7 +11,7 @@
 #define WORDS 12
 
 /* "add" takes what install takes, "run" hands words on, "raw" reads nothing itself. */
-static unsigned where_of(struct str command)
+static uint64_t where_of(struct str command)
 {
     if (str_eq(command, STR("add")))
         return W_ALL | W_INDEX | W_FILES | W_ADD;
