@@ -1,6 +1,7 @@
 #include "cli/common.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include "base/clock.h"
 #include "base/err.h"
 #include "cli/progress.h"
@@ -26,11 +27,35 @@ static void waiting(const char *env)
     ui_note("waiting for another blast that changes %s", env);
 }
 
+#define WHY_MAX 512 /* bytes of BLAST_REASON that are kept */
+
+/* Who acts, as the daemon, the pip shim and the import hook say when they start this program. Other words are not
+ * taken: the history must not say what nobody knows. */
+static struct str actor(void)
+{
+    static const char *const known[] = { "cli", "daemon", "pip", "import-hook" };
+    struct str said = str_of(getenv("BLAST_ACTOR"));
+
+    for (size_t i = 0; i < COUNT(known); i++)
+        if (str_eq(said, str_of(known[i])))
+            return said;
+    return STR("cli");
+}
+
+static struct str why(void)
+{
+    struct str said = str_of(getenv("BLAST_REASON"));
+
+    return said.p ? str_sub(said, 0, MIN(said.n, (size_t)WHY_MAX)) : STR("");
+}
+
 void common_request(struct cmd *c, struct request *out)
 {
     const struct options *o = &c->options;
 
     *out = (struct request){
+        .actor = actor(),
+        .why = why(),
         .project = value_of(o, OPT_PROJECT),
         .env = value_of(o, OPT_ENV),
         .python = value_of(o, OPT_PYTHON),

@@ -42,7 +42,8 @@ static bool restore(struct way_back *b, struct workspace *w, struct err *e)
     struct store store;
     AUTO_FD guard = -1;
     struct apply_return back = { .store = &store, .how = b->kind,
-                                 .reason = { .command = reason(b->c), .actor = STR("cli") } };
+                                 .reason = { .command = reason(b->c), .actor = w->request->actor,
+                                             .why = w->request->why } };
 
     if (!target_of(b->env, b->kind, b->which, &b->target, e))
         return false;

@@ -33,6 +33,7 @@ enum generation_kind {
 struct generation_reason {
     struct str command; /* "install flask" */
     struct str actor;   /* cli | daemon | pip | import-hook | image */
+    struct str why;     /* what made it happen; may be empty */
 };
 
 struct generation_input {

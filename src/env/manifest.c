@@ -79,6 +79,8 @@ bool generation_format(const struct generation *g, struct buf *out)
     json_write_object_begin(&w);
     json_write_member(&w, "actor", g->reason.actor);
     json_write_member(&w, "command", g->reason.command);
+    if (g->reason.why.n)
+        json_write_member(&w, "why", g->reason.why);
     json_write_object_end(&w);
     write_numbers(&w, "redo", g->redo, g->n_redo);
     json_write_member_u64(&w, "restores", g->restores);
@@ -224,6 +226,8 @@ static void read_reason(struct json *j, struct generation_reason *r)
             (void)json_string(j, &r->actor);
         else if (str_eq(key, STR("command")))
             (void)json_string(j, &r->command);
+        else if (str_eq(key, STR("why")))
+            (void)json_string(j, &r->why);
     }
 }
 

@@ -268,7 +268,7 @@ bool env_layer_apply(struct workspace *w, struct env *env, const struct store *s
     struct apply_spec spec = {
         .store = store,
         .mode = LINK_AUTO,
-        .reason = { .command = change->command, .actor = STR("cli") },
+        .reason = { .command = change->command, .actor = w->request->actor, .why = w->request->why },
         .durable = false, /* survives every crash; after a power cut the next start verifies and repairs */
         .inputs = change->input,
         .n_inputs = change->input ? 1 : 0,
@@ -304,7 +304,7 @@ bool env_layer_remove(struct workspace *w, struct env *env, struct str_list name
     struct apply_spec spec = {
         .store = &store,
         .mode = LINK_AUTO,
-        .reason = { .command = command, .actor = STR("cli") },
+        .reason = { .command = command, .actor = w->request->actor, .why = w->request->why },
         .remove = names.p,
         .n_remove = names.n,
         .keep_others = env->layout == ENV_PLAIN,

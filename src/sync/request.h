@@ -22,6 +22,9 @@ struct request {
     struct str_list editable;
     struct str_list extra, group;
     struct str_list upgrade_only; /* names whose pins of the lock do not count */
+    struct str_list allow_startup; /* packages whose start-up code is allowed; sync/startup.h */
+    struct str actor; /* who acts: cli | daemon | pip | import-hook */
+    struct str why;   /* what made it happen, for the history and the audit log; n == 0: the command says it */
     struct str prerelease, resolution, exclude_newer, link_mode;
     void (*waiting)(const char *env); /* another process changes that environment; may be NULL */
     bool sdists; /* source distributions with static metadata count: the lock is not installed now */
