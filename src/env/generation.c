@@ -10,11 +10,12 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/file.h"
-#include "base/map.h"
 #include "base/vec.h"
+#include "env/inuse.h"
 #include "env/layout.h"
+#include "env/stamp.h"
 #include "env/state.h"
-#include "pep/name.h"
+#include "env/status_file.h"
 
 #define MANIFEST_LIMIT (64u << 20)
 #define NEXT ".current.tmp"
@@ -162,7 +163,8 @@ bool generation_begin(struct env *env, struct generation_stage *out, struct err 
     if (!file_remove_tree(env->dir, path, e) ||
         (mkdirat(env->dir, path, 0777) < 0 && !err_sys(e, "make directory %s", path)) ||
         !fd_open_dir(env->dir, path, &dir, e) ||
-        !layout_fill(dir, env->path, &env->python, env->prompt, e)) {
+        !layout_fill(dir, env->path, &env->python, env->prompt, e) ||
+        !file_replace(dir, INUSE_FILE, STR(""), 0666, FILE_NO_SYNC, e)) {
         forget(env, seq);
         return err_as(e, ERR_ENVIRONMENT, "begin a change of '%s'", env->path);
     }
@@ -203,6 +205,16 @@ static bool flip(struct env *env, uint32_t seq, struct err *e)
     return true;
 }
 
+/* For the prompts of shells; one that cannot be told goes on showing what it showed. */
+static void tell_prompts(struct env *env, const struct generation *g)
+{
+    bool pinned = g->kind == GENERATION_UNDO || g->kind == GENERATION_ROLLBACK;
+    struct status_file s = { .seq = g->seq, .word = pinned ? STATUS_PINNED : STATUS_OK };
+    struct err ignored = { 0 };
+
+    (void)!status_file_write(env->dir, &s, &ignored);
+}
+
 /* From here on the new one is current; a failure to flush is reported, but changes nothing about that. */
 static bool finish(struct env *env, const struct generation *g, bool durable, struct err *e)
 {
@@ -210,6 +222,7 @@ static bool finish(struct env *env, const struct generation *g, bool durable, st
 
     env->current = g->seq;
     env->tree = g->tree;
+    tell_prompts(env, g);
     bool ok = !durable || (fd_open_dir(env->dir, ".gen", &gen, e) && file_sync_dir(gen, ".gen", e) &&
                            file_sync_dir(env->dir, ".current", e));
 
@@ -253,9 +266,10 @@ bool generation_commit(struct env *env, struct generation_stage *stage, struct g
     uint32_t seq = stage->seq;
 
     number(env, g, seq, seq);
+    g->content = seq;
     tree_path(seq, ".tmp", from);
     tree_path(seq, "", to);
-    bool ok = save_manifest(env, g, durable, e) &&
+    bool ok = stamp_write(stage->dir, env->site, seq, e) && save_manifest(env, g, durable, e) &&
               (!durable || syncfs(stage->dir) == 0 || err_sys(e, "flush the file system of '%s'", env->path)) &&
               (renameat(env->dir, from, env->dir, to) == 0 || err_sys(e, "rename %s to %s", from, to)) &&
               flip(env, seq, e);
@@ -266,6 +280,28 @@ bool generation_commit(struct env *env, struct generation_stage *stage, struct g
         return err_as(e, ERR_ENVIRONMENT, "publish generation %u of '%s'", seq, env->path);
     }
     return finish(env, g, durable, e);
+}
+
+bool generation_set_aside(struct env *env, struct generation_stage *stage, struct generation *g, struct err *e)
+{
+    char from[STATE_NAME], to[STATE_NAME];
+    uint32_t seq = stage->seq;
+
+    number(env, g, seq, seq);
+    g->content = seq;
+    g->kind = GENERATION_FAILED;
+    tree_path(seq, ".tmp", from);
+    tree_path(seq, "", to);
+    bool ok = stamp_write(stage->dir, env->site, seq, e) && save_manifest(env, g, false, e) &&
+              (renameat(env->dir, from, env->dir, to) == 0 || err_sys(e, "rename %s to %s", from, to));
+
+    fd_close(&stage->dir);
+    if (!ok) {
+        forget(env, seq);
+        return err_as(e, ERR_ENVIRONMENT, "keep generation %u of '%s' aside", seq, env->path);
+    }
+    (void)unlinkat(env->state, STATE_JOURNAL, 0);
+    return true;
 }
 
 bool generation_reuse(struct env *env, uint32_t tree, struct generation *g, bool durable, struct err *e)
@@ -292,47 +328,9 @@ bool generation_reuse(struct env *env, uint32_t tree, struct generation *g, bool
     return finish(env, g, durable, e);
 }
 
-/* "name-version.dist-info" belongs to that package: names compare normalised. */
-static bool takes(struct map *wanted, struct str dir, struct arena *a)
-{
-    struct str stem = dir;
-
-    if (!str_cut_suffix(&stem, STR(".dist-info")))
-        return true; /* not a package */
-    size_t dash = str_rfind(stem, '-');
-    struct str name = name_normalize(a, str_sub(stem, 0, dash));
-    uint32_t i = map_find(wanted, name);
-
-    if (i == MAP_NONE || i == 0)
-        return false;
-    map_put(wanted, name, 0); /* 0: seen */
-    return true;
-}
-
 bool generation_is_hot(struct env *env, const struct generation *g)
 {
-    char path[STATE_NAME + 128];
-    AUTO_FILE_LIST list = { NULL };
-    AUTO_ARENA a = { 0 };
-    AUTO_MAP wanted = { 0 };
-    const struct dirent *d;
-    struct err ignored = { 0 }; /* whatever is wrong with the tree, it is then not to be used */
-    size_t seen = 0;
-
-    arena_init(&a);
-    for (size_t i = 0; i < g->n_packages; i++)
-        map_put(&wanted, name_normalize(&a, g->packages[i].name), 1);
-    (void)snprintf(path, sizeof path, ".gen/%u/%.*s", g->tree, (int)env->site.n, env->site.p);
-    if (!file_list_open(env->dir, path, &list, &ignored))
-        return false;
-    while (file_list_next(&list, &d, &ignored)) {
-        struct str name = str_of(d->d_name);
-
-        if (!takes(&wanted, name, &a))
-            return false;
-        seen += str_ends(name, STR(".dist-info"));
-    }
-    return ignored.kind == ERR_NONE && seen == g->n_packages;
+    return stamp_is_kept(env, g);
 }
 
 bool generation_recover(struct env *env, bool *did, struct err *e)
@@ -354,5 +352,6 @@ bool generation_recover(struct env *env, bool *did, struct err *e)
     *did = true;
     forget(env, (uint32_t)seq);
     state_sweep(env->state);
+    state_sweep(env->dir); /* of the status file */
     return true;
 }

@@ -27,7 +27,10 @@ enum generation_kind {
     GENERATION_CHANGE,   /* packages were installed, removed, synced */
     GENERATION_UNDO,
     GENERATION_REDO,
-    GENERATION_ROLLBACK  /* to a chosen one; counts as a change for undo */
+    GENERATION_ROLLBACK, /* to a chosen one; counts as a change for undo */
+    GENERATION_SCRATCH,  /* what lay in the tree after changes by hand or by another tool */
+    GENERATION_REPAIR,   /* the content it had already, made again: drift was dropped, damage repaired */
+    GENERATION_FAILED    /* a tree whose trial failed: never current, nobody's parent, kept to be looked at */
 };
 
 struct generation_reason {
@@ -58,6 +61,7 @@ struct generation {
     uint32_t position; /* the change whose content this is: itself, or an older one after undo and redo */
     uint32_t restores; /* 0, or the generation whose content was made current again */
     uint32_t tree;     /* number of the directory in .gen */
+    uint32_t content;  /* of which stamp in that tree says what it must look like; 0: an older Blast made it */
     uint32_t *redo;    /* positions that redo goes to, next first */
     size_t n_redo;
     enum generation_kind kind;
@@ -94,13 +98,19 @@ MUST_USE bool generation_begin(struct env *env, struct generation_stage *out, st
 MUST_USE bool generation_commit(struct env *env, struct generation_stage *stage, struct generation *g, bool durable,
                                 struct err *e);
 void generation_drop(struct env *env, struct generation_stage *stage);
+/* Keeps the tree and its manifest under the stage's number without making it current: kind GENERATION_FAILED. On
+ * failure the stage is gone. */
+MUST_USE bool generation_set_aside(struct env *env, struct generation_stage *stage, struct generation *g,
+                                   struct err *e);
 
 /* Publishes the tree of an older generation under a new number, without building: one link, one rename. Fails
  * with ERR_ENVIRONMENT when that tree is gone. */
 MUST_USE bool generation_reuse(struct env *env, uint32_t tree, struct generation *g, bool durable, struct err *e);
-/* Whether the tree of a generation is there and the names of its .dist-info directories are those of the manifest
- * (hand edits go into the tree, and then it must be made again). */
+/* Whether the tree of a generation is there and nobody changed it since (env/stamp.h); else it must be made again. */
 MUST_USE bool generation_is_hot(struct env *env, const struct generation *g);
+
+/* The word of a kind, as in manifests: "change". */
+MUST_USE const char *generation_kind_word(enum generation_kind kind);
 
 /* Finishes or sweeps up an interrupted change. The lock is held. *did says whether there was one. */
 MUST_USE bool generation_recover(struct env *env, bool *did, struct err *e);

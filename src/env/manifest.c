@@ -6,7 +6,13 @@
 #include "codec/json_write.h"
 #include "env/generation.h"
 
-static const char *const kinds[] = { "change", "undo", "redo", "rollback" };
+static const char *const kinds[] = { "change",  "undo",   "redo", "rollback",
+                                    "scratch", "repair", "failed" };
+
+const char *generation_kind_word(enum generation_kind kind)
+{
+    return kinds[kind];
+}
 
 static void write_numbers(struct json_write *w, const char *name, const uint32_t *p, size_t n)
 {
@@ -54,6 +60,7 @@ bool generation_format(const struct generation *g, struct buf *out)
 
     json_write_init(&w, out, false);
     json_write_object_begin(&w);
+    json_write_member_u64(&w, "content", g->content);
     json_write_key(&w, STR("created"));
     json_write_i64(&w, g->created);
     json_write_key(&w, STR("inputs"));
@@ -254,7 +261,7 @@ static void read_member(struct json *j, struct str key, struct arena *a, struct 
     } numbers[] = {
         { "seq", offsetof(struct generation, seq) },           { "parent", offsetof(struct generation, parent) },
         { "position", offsetof(struct generation, position) }, { "restores", offsetof(struct generation, restores) },
-        { "tree", offsetof(struct generation, tree) },
+        { "tree", offsetof(struct generation, tree) },         { "content", offsetof(struct generation, content) },
     };
 
     for (size_t i = 0; i < COUNT(numbers); i++) {
