@@ -12,17 +12,18 @@
 #include "env/generation.h"
 #include "env/layout.h"
 #include "env/state.h"
+#include "env/status_file.h"
 
 /* What an interrupted env_create() leaves: pyvenv.cfg comes last, so these alone are no environment. */
 static bool is_remain(const char *name)
 {
     static const char *const ours[] = { ".gen", ".current",   ".current.tmp", ".lock",
-                                        "bin",  ".gitignore", "lib",          "lib64" };
+                                        "bin",  ".gitignore", "lib",          "lib64", STATUS_FILE };
 
     for (size_t i = 0; i < COUNT(ours); i++)
         if (strcmp(name, ours[i]) == 0)
             return true;
-    return false;
+    return str_starts(str_of(name), STR("." STATUS_FILE ".")); /* being replaced when the process was killed */
 }
 
 static bool is_free(int dir, const char *path, struct err *e)
