@@ -23,6 +23,8 @@
 #define SLICE_FILES 256
 #define HUGE_BYTES (4u << 20)  /* buffers from here on are mapped in huge pages: fewer page faults */
 
+#define FORGET_BYTES (64u << 10)
+
 enum phase { PLAN, MEMBERS, FINISH, OVER };
 
 struct unpack;
@@ -213,6 +215,16 @@ static bool write_member(struct unpack *u, const struct wheel_member *m, struct 
     return fd_write_all(fd, content.p, content.n, path, e);
 }
 
+/* Pages of the archive that were read are not needed again: without this an archive stays in memory until its end. */
+static void forget_member(struct unpack *u, const struct wheel_member *m)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), base = (uintptr_t)u->bytes.p;
+    uintptr_t from = (base + m->entry->offset + page - 1) & ~(page - 1), to = (base + m->entry->end) & ~(page - 1);
+
+    if (u->mapped && to > from)
+        (void)madvise((void *)from, to - from, MADV_DONTNEED); // NOLINT(performance-no-int-to-ptr): pages of the map
+}
+
 static bool unpack_member(struct unpack *u, struct wheel_member *m, struct room *room, struct zip_inflater *inflater,
                           struct err *e)
 {
@@ -240,6 +252,8 @@ static void run_slice(struct job *j)
             u->failed = true;
             break;
         }
+        if (u->order[i]->entry->end - u->order[i]->entry->offset >= FORGET_BYTES)
+            forget_member(u, u->order[i]);
     }
     room_close(&room);
 }
