@@ -260,9 +260,9 @@ static void tags_name_generations_and_keep_them(void **state)
     assert_true(env_create(&spec, &env, &e));
     assert_true(env_lock(&env, NULL, &e));
     publish(&env, "1.0");
-    assert_true(history_tag_set(&env, STR("good"), 2, &e));
-    assert_false(history_tag_set(&env, STR("12"), 2, &e));
-    assert_false(history_tag_set(&env, STR("none"), 99, &e));
+    assert_true(history_tag_set(&env, &(struct history_tag){ .name = STR("good"), .seq = 2 }, &e));
+    assert_false(history_tag_set(&env, &(struct history_tag){ .name = STR("12"), .seq = 2 }, &e));
+    assert_false(history_tag_set(&env, &(struct history_tag){ .name = STR("none"), .seq = 99 }, &e));
     assert_non_null(strstr(e.text, "generation 99"));
     for (int i = 0; i < 20; i++)
         publish(&env, "2.0");

@@ -238,11 +238,17 @@ static uint32_t last_known(struct env *env, uint32_t before)
     uint32_t *seq, last = 0;
     size_t n;
 
+    arena_init(&a);
     if (!generation_list(env, &a, &seq, &n, &ignored))
         return 0;
-    for (size_t i = 0; i < n; i++)
-        if (seq[i] < before)
+    for (size_t i = n; i-- > 0 && !last;) {
+        struct generation g;
+        bool there;
+
+        if (seq[i] < before && generation_load(env, seq[i], &a, &g, &there, &ignored) && there &&
+            g.kind != GENERATION_FAILED)
             last = seq[i];
+    }
     return last;
 }
 

@@ -22,6 +22,7 @@
 struct err;
 
 #define GENERATION_SCHEMA 1
+#define GENERATION_TRIAL ".trial-" /* directories in .gen for a tree that is tried and never published */
 
 enum generation_kind {
     GENERATION_CHANGE,   /* packages were installed, removed, synced */
@@ -64,6 +65,7 @@ struct generation {
     uint32_t content;  /* of which stamp in that tree says what it must look like; 0: an older Blast made it */
     uint32_t *redo;    /* positions that redo goes to, next first */
     size_t n_redo;
+    bool only_here;    /* the tree holds what cannot be made again from the store: it is kept as long as this */
     enum generation_kind kind;
     int64_t created;
     struct generation_reason reason;

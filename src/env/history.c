@@ -7,19 +7,17 @@
 #include <unistd.h>
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/file.h"
-#include "base/map.h"
 #include "base/vec.h"
 #include "codec/json.h"
 #include "codec/json_write.h"
-#include "env/state.h"
+#include "pep/name.h"
 
 #define TAGS "tags.json"
 #define TAGS_LIMIT (4u << 20)
-#define DEFAULT_SNAPSHOTS 10
-#define DEFAULT_HOT 3
 
 static bool get(struct env *env, uint32_t seq, struct arena *a, struct generation *out, struct err *e)
 {
@@ -138,11 +136,38 @@ bool history_place(struct env *env, uint32_t target, enum generation_kind kind, 
     g->position = 0; /* a rollback is a change of its own: undo goes to what was before it */
     if (kind == GENERATION_UNDO || kind == GENERATION_REDO)
         g->position = target;
+    if (kind == GENERATION_REPAIR) {
+        g->position = now->position;
+        g->redo = now->redo;
+        g->n_redo = now->n_redo;
+        return true;
+    }
     if (kind == GENERATION_UNDO)
         return undo_path(env, now, target, a, g, e);
     if (kind == GENERATION_REDO)
         return redo_path(now, target, g, e);
     return true;
+}
+
+/* A number, as Blast wrote it before tags had texts, or {"created":..,"seq":..,"text":..}. */
+static void read_tag(struct json *j, struct str head, struct history_tag *t)
+{
+    struct str key;
+    uint64_t seq = 0;
+
+    if (char_is_digit(head.p[0])) {
+        json_u64(j, &seq);
+    } else if (json_object_begin(j)) {
+        while (json_object_next(j, &key)) {
+            if (str_eq(key, STR("seq")))
+                json_u64(j, &seq);
+            else if (str_eq(key, STR("created")))
+                json_i64(j, &t->created);
+            else if (str_eq(key, STR("text")))
+                json_string(j, &t->text);
+        }
+    }
+    t->seq = seq <= UINT32_MAX ? (uint32_t)seq : 0;
 }
 
 bool history_tags(struct env *env, struct arena *a, struct history_tag **out, size_t *n, struct err *e)
@@ -162,10 +187,17 @@ bool history_tags(struct env *env, struct arena *a, struct history_tag **out, si
     json_init(&j, text, a, e);
     if (json_object_begin(&j)) {
         while (json_object_next(&j, &key)) {
-            uint64_t seq = 0;
+            struct history_tag t = { .name = key, .text = STR("") };
+            struct str raw;
+            struct json value;
+            struct err bad = { 0 }; /* a damaged one counts as none, the others stay */
 
-            if (json_u64(&j, &seq))
-                VEC_PUSH_IN(a, &v, (struct history_tag){ key, (uint32_t)seq });
+            if (!json_raw(&j, &raw))
+                break;
+            json_init(&value, raw, a, &bad);
+            read_tag(&value, raw, &t);
+            if (json_end(&value) && t.seq)
+                VEC_PUSH_IN(a, &v, t);
         }
     }
     if (!json_end(&j))
@@ -185,7 +217,18 @@ static bool is_tag_name(struct str s)
     return s.n > 0 && s.n <= 100 && !str_to_u64(s, &v);
 }
 
-bool history_tag_set(struct env *env, struct str name, uint32_t seq, struct err *e)
+static void write_tag(struct json_write *w, const struct history_tag *t)
+{
+    json_write_key(w, t->name);
+    json_write_object_begin(w);
+    json_write_key(w, STR("created"));
+    json_write_i64(w, t->created);
+    json_write_member_u64(w, "seq", t->seq);
+    json_write_member(w, "text", t->text);
+    json_write_object_end(w);
+}
+
+bool history_tag_set(struct env *env, const struct history_tag *tag, struct err *e)
 {
     AUTO_ARENA a = { 0 };
     AUTO_BUF b = { 0 };
@@ -195,27 +238,109 @@ bool history_tag_set(struct env *env, struct str name, uint32_t seq, struct err 
     size_t n;
 
     arena_init(&a);
-    if (!is_tag_name(name))
-        return err_set(e, ERR_ENVIRONMENT, "'" STR_FMT "' is no name for a tag: letters, digits, '.', '_' and '-'",
-                       STR_ARG(name));
-    if ((seq && !get(env, seq, &a, &g, e)) || !history_tags(env, &a, &tags, &n, e))
+    if (!is_tag_name(tag->name)) {
+        (void)err_set(e, ERR_ENVIRONMENT, "'" STR_FMT "' is no name for a snapshot", STR_ARG(tag->name));
+        return err_hint(e, "letters, digits, '.', '_' and '-', at most 100, not digits alone");
+    }
+    if ((tag->seq && !get(env, tag->seq, &a, &g, e)) || !history_tags(env, &a, &tags, &n, e))
         return false;
     buf_init(&b, TAGS_LIMIT);
     json_write_init(&w, &b, false);
     json_write_object_begin(&w);
     for (size_t i = 0; i < n; i++)
-        if (!str_eq(tags[i].name, name)) {
-            json_write_key(&w, tags[i].name);
-            json_write_u64(&w, tags[i].seq);
-        }
-    if (seq) {
-        json_write_key(&w, name);
-        json_write_u64(&w, seq);
-    }
+        if (!str_eq(tags[i].name, tag->name))
+            write_tag(&w, &tags[i]);
+    if (tag->seq)
+        write_tag(&w, tag);
     json_write_object_end(&w);
     if (!json_write_end(&w))
         return err_set(e, ERR_ENVIRONMENT, "'%s' has too many tags", env->path);
     return file_replace(env->state, TAGS, buf_done(&b), 0644, FILE_SYNC, e);
+}
+
+/* "2h" in seconds; 0: not of that form. */
+static int64_t seconds_of(struct str s)
+{
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 604800 } };
+    uint64_t v;
+
+    for (size_t i = 0; i < COUNT(units) && s.n > 1; i++)
+        if (s.p[s.n - 1] == units[i].unit && str_to_u64(str_sub(s, 0, s.n - 1), &v) && v < 1000000)
+            return (int64_t)v * units[i].seconds;
+    return 0;
+}
+
+/* Every generation that was current once, oldest first; what cannot be read is left out. */
+static bool load_line(struct env *env, struct arena *a, struct generation **out, size_t *n, struct err *e)
+{
+    uint32_t *seq;
+    size_t all;
+
+    *n = 0;
+    if (!generation_list(env, a, &seq, &all, e))
+        return false;
+    *out = ARENA_ARRAY(a, struct generation, all + 1);
+    for (size_t i = 0; i < all; i++) {
+        struct err ignored = { 0 };
+        bool there;
+
+        *n += generation_load(env, seq[i], a, &(*out)[*n], &there, &ignored) && there &&
+              (*out)[*n].kind != GENERATION_FAILED && seq[i] <= env->current;
+    }
+    return true;
+}
+
+static bool find_by_age(struct env *env, struct str text, struct str age, struct arena *a, uint32_t *out,
+                        struct err *e)
+{
+    int64_t seconds = seconds_of(age), then = clock_now() - seconds;
+    struct generation *g;
+    size_t n;
+
+    if (!seconds) {
+        (void)err_set(e, ERR_ENVIRONMENT, "'" STR_FMT "' is not understood", STR_ARG(text));
+        return err_hint(e, "@-2 is two changes back, @2h what was current two hours ago; s, m, h, d and w are known");
+    }
+    if (!load_line(env, a, &g, &n, e))
+        return false;
+    for (size_t i = n; i-- > 0;) {
+        if (g[i].created <= then) {
+            *out = g[i].seq;
+            return true;
+        }
+    }
+    return err_set(e, ERR_ENVIRONMENT, "the history does not reach back as far as '" STR_FMT "'", STR_ARG(text));
+}
+
+static struct str version_in(const struct generation *g, struct str name)
+{
+    for (size_t i = 0; i < g->n_packages; i++)
+        if (name_eq(g->packages[i].name, name))
+            return g->packages[i].version;
+    return STR("");
+}
+
+/* What was current before the package came, went or changed for the last time. */
+static bool find_before(struct env *env, struct str name, struct arena *a, uint32_t *out, struct err *e)
+{
+    struct generation *g;
+    size_t n;
+
+    if (!load_line(env, a, &g, &n, e))
+        return false;
+    for (size_t i = n; i-- > 1;) {
+        if (!str_eq(version_in(&g[i], name), version_in(&g[i - 1], name))) {
+            *out = g[i - 1].seq;
+            return true;
+        }
+    }
+    if (n && version_in(&g[n - 1], name).n)
+        return err_set(e, ERR_ENVIRONMENT, "'" STR_FMT "' is as it is since generation %u, where the history begins",
+                       STR_ARG(name), g[0].seq);
+    return err_set(e, ERR_ENVIRONMENT, "'" STR_FMT "' is in no generation of the history", STR_ARG(name));
 }
 
 bool history_find(struct env *env, struct str text, uint32_t *out, struct err *e)
@@ -233,6 +358,14 @@ bool history_find(struct env *env, struct str text, uint32_t *out, struct err *e
             return err_set(e, ERR_ENVIRONMENT, "'" STR_FMT "' is not of the form @-2", STR_ARG(text));
         return history_undo_target(env, (unsigned)v, out, e);
     }
+    if (str_eq(text, STR("@")) && env->current) {
+        *out = env->current;
+        return true;
+    }
+    if (str_cut_prefix(&rest, STR("@")))
+        return find_by_age(env, text, rest, &a, out, e);
+    if (str_cut_prefix(&rest, STR("before:")))
+        return find_before(env, rest, &a, out, e);
     if (str_to_u64(text, &v)) {
         if (v > UINT32_MAX || !get(env, (uint32_t)v, &a, &g, e))
             return e->kind != ERR_NONE ? false : err_set(e, ERR_ENVIRONMENT, "no generation has this number");
@@ -248,92 +381,4 @@ bool history_find(struct env *env, struct str text, uint32_t *out, struct err *e
         }
     }
     return err_set(e, ERR_ENVIRONMENT, "'" STR_FMT "' is neither a generation nor a tag", STR_ARG(text));
-}
-
-/* Manifests that must stay: the current one and what it refers to, its past as far as asked, tagged ones. */
-static bool mark_needed(struct env *env, unsigned keep, struct arena *a, struct map *needed, struct err *e)
-{
-    struct history_tag *tags;
-    struct generation g;
-    bool there;
-    size_t n;
-
-    if (!history_tags(env, a, &tags, &n, e))
-        return false;
-    for (size_t i = 0; i < n; i++)
-        map_put_u64(needed, tags[i].seq, 1);
-    if (!get(env, env->current, a, &g, e))
-        return false;
-    map_put_u64(needed, g.seq, 1);
-    for (size_t i = 0; i < g.n_redo; i++)
-        map_put_u64(needed, g.redo[i], 1);
-    uint32_t at = g.position;
-
-    for (unsigned i = 0; i <= keep && at; i++) {
-        map_put_u64(needed, at, 1);
-        if (!generation_load(env, at, a, &g, &there, e))
-            return false;
-        if (!there || g.parent == 0)
-            return true;
-        map_put_u64(needed, g.parent, 1);
-        if (!generation_load(env, g.parent, a, &g, &there, e))
-            return false;
-        at = there ? g.position : 0;
-    }
-    return true;
-}
-
-static bool remove_trees(struct env *env, const struct map *hot, struct err *e)
-{
-    AUTO_FILE_LIST list = { NULL };
-    AUTO_FD gen = -1;
-    const struct dirent *d;
-
-    if (!fd_open_dir(env->dir, ".gen", &gen, e) || !file_list_open(gen, ".", &list, e))
-        return false;
-    while (file_list_next(&list, &d, e)) {
-        uint64_t v;
-
-        if (str_to_u64(str_of(d->d_name), &v) && map_find_u64(hot, v) == MAP_NONE &&
-            !file_remove_tree(gen, d->d_name, e))
-            return false;
-    }
-    return e->kind == ERR_NONE;
-}
-
-bool history_prune(struct env *env, unsigned max_snapshots, unsigned hot, struct err *e)
-{
-    AUTO_ARENA a = { 0 };
-    AUTO_MAP needed = { 0 };
-    AUTO_MAP trees = { 0 };
-    char name[STATE_NAME];
-    uint32_t *seqs;
-    size_t n, kept = 0;
-
-    arena_init(&a);
-    err_clear(e);
-    if (env->layout != ENV_GENERATIONS || env->state < 0 || env->current == 0)
-        return true;
-    if (!mark_needed(env, max_snapshots ? max_snapshots : DEFAULT_SNAPSHOTS, &a, &needed, e) ||
-        !generation_list(env, &a, &seqs, &n, e))
-        return err_as(e, ERR_ENVIRONMENT, "tidy the history of '%s'", env->path);
-    hot = hot ? hot : DEFAULT_HOT;
-    map_put_u64(&trees, env->current, 1);
-    map_put_u64(&trees, env->tree, 1);
-    kept = 1;
-    for (size_t i = n; i-- > 0;) {
-        struct generation g;
-        bool there, added = false;
-
-        if (map_find_u64(&needed, seqs[i]) == MAP_NONE) {
-            state_manifest_name(seqs[i], name);
-            (void)unlinkat(env->state, name, 0); /* tried again next time */
-            continue;
-        }
-        if (kept >= hot || !generation_load(env, seqs[i], &a, &g, &there, e) || !there)
-            continue;
-        (void)map_get_or_add_u64(&trees, g.tree, 1, &added);
-        kept += added;
-    }
-    return remove_trees(env, &trees, e) ? true : err_as(e, ERR_ENVIRONMENT, "tidy the history of '%s'", env->path);
 }

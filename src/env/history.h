@@ -24,17 +24,22 @@ MUST_USE bool history_redo_target(struct env *env, unsigned steps, uint32_t *out
 MUST_USE bool history_place(struct env *env, uint32_t target, enum generation_kind kind, struct arena *a,
                             struct generation *g, struct err *e);
 
-/* "12", a tag, or "@-2" (two changes before the current one). */
+/* "12"; a tag; "@" (the current one); "@-2" (two changes before it); "@2h" (what was current two hours ago; also s, m,
+ * d, w); "before:NAME" (what was current before that package came, went or changed for the last time). */
 MUST_USE bool history_find(struct env *env, struct str text, uint32_t *out, struct err *e);
 
-/* Tags keep a generation from being forgotten. An empty list of tags is fine. */
+/* Tags, which the user knows as snapshots, keep a generation from being forgotten. No tags are fine. */
 struct history_tag {
     struct str name;
     uint32_t seq;
+    struct str text; /* what it is for; may be empty */
+    int64_t created;
 };
-MUST_USE bool history_tag_set(struct env *env, struct str name, uint32_t seq, struct err *e); /* seq 0 removes */
+/* Adds or replaces the tag of that name; seq 0 removes it. */
+MUST_USE bool history_tag_set(struct env *env, const struct history_tag *tag, struct err *e);
 MUST_USE bool history_tags(struct env *env, struct arena *a, struct history_tag **out, size_t *n, struct err *e);
 
 /* Forgets manifests beyond `max_snapshots` changes (tagged ones and what undo needs next stay) and removes trees
- * beyond the `hot` newest; the current one always stays. 0 means the default: 10 and 3. */
+ * beyond the `hot` newest. Always kept: the current one, the last failed trial, what a process runs on, and trees whose
+ * content the store cannot make again while their manifest stays. 0 means the default: 10 and 3. */
 MUST_USE bool history_prune(struct env *env, unsigned max_snapshots, unsigned hot, struct err *e);

@@ -74,6 +74,7 @@ bool generation_format(const struct generation *g, struct buf *out)
     json_write_array_end(&w);
     json_write_member_cstr(&w, "kind", kinds[g->kind]);
     json_write_member(&w, "mode", g->mode);
+    json_write_member_bool(&w, "only_here", g->only_here);
     json_write_key(&w, STR("packages"));
     json_write_array_begin(&w);
     for (size_t i = 0; i < g->n_packages; i++)
@@ -274,6 +275,8 @@ static void read_member(struct json *j, struct str key, struct arena *a, struct 
         read_u32(j, schema);
     else if (str_eq(key, STR("created")))
         (void)json_i64(j, &g->created);
+    else if (str_eq(key, STR("only_here")))
+        (void)json_bool(j, &g->only_here);
     else if (str_eq(key, STR("mode")))
         (void)json_string(j, &g->mode);
     else if (str_eq(key, STR("kind")))
