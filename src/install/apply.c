@@ -159,8 +159,8 @@ static bool build(struct env *env, const struct apply_spec *spec, struct generat
 
     if (!generation_begin(env, &stage, e))
         return false;
-    if (!apply_link(env, spec, stage.dir, a, &r->link, e) || !roots_add(env, stage.dir, e) ||
-        !flush_store(env, spec, e)) {
+    if (!apply_link(env, spec, stage.dir, a, &r->link, e) || !boot_add(env, spec->store, stage.dir, e) ||
+        !roots_add(env, stage.dir, e) || !flush_store(env, spec, e)) {
         generation_drop(env, &stage);
         return false;
     }
@@ -182,7 +182,7 @@ static bool apply_generation(struct env *env, const struct apply_spec *spec, str
         return false;
     plan_make(&have, &want, false, a, &r->plan);
     r->seq = env->current;
-    r->changed = !(clean && nothing_to_do(&r->plan));
+    r->changed = !(clean && nothing_to_do(&r->plan) && boot_fits(env));
     if (!r->changed || spec->dry_run)
         return true;
     if (!check_entries(spec, &r->plan, e) || !build(env, spec, &g, a, r, e))
@@ -321,6 +321,22 @@ bool apply_restore(struct env *env, const struct apply_return *back, struct aren
     }
     if (!history_place(env, back->seq, back->how, a, &w.now, e) || !go_back(env, &w, a, e))
         return err_as(e, e->kind == ERR_IO ? ERR_ENVIRONMENT : e->kind, "bring back generation %u", back->seq);
+bool apply_tree(struct env *env, const struct store *store, const struct generation *g, const char *tree,
+                struct arena *a, struct err *e)
+{
+    struct link_result result = { .note = STR("") };
+    struct content c;
+    AUTO_FD dir = -1;
+
+    if (!fd_open_dir(env->dir, tree, &dir, e) || !content_open(store, g, a, &c, e))
+        return false;
+    bool ok = layout_fill(dir, env->path, &env->python, env->prompt, e) && apply_link(env, &c.spec, dir, a, &result, e) &&
+              boot_add(env, store, dir, e);
+
+    content_close(&c);
+    return ok ? true : err_as(e, e->kind == ERR_IO ? ERR_ENVIRONMENT : e->kind, "build generation %u aside", g->seq);
+}
+
     w.result.seq = env->current;
     *out = w.result;
     return true;

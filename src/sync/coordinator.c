@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "env/generation.h"
 #include "env/history.h"
+#include "install/boot.h"
 #include "install/compile.h"
 #include "store/guard.h"
 #include "sync/env_layer.h"
@@ -94,7 +95,7 @@ static bool is_current(struct run *r)
         return false;
     for (size_t i = 0; i < g.n_inputs; i++)
         if (str_eq(g.inputs[i].path, r->input.path) && str_eq(g.inputs[i].sha256, r->input.sha256))
-            return generation_is_hot(&r->env, &g);
+            return generation_is_hot(&r->env, &g) && boot_fits(&r->env);
     return false;
 }
 

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "install/boot.h"
 #include "install/link.h"
 #include "lock/lock.h"
 #include "net/url.h"
@@ -61,12 +62,23 @@ static void waiting(void *user)
         p->request->waiting(p->env->path);
 }
 
+/* Environments of projects get Blast's own start-up files; those that --env names belong to somebody else. */
+static void set_boot(const struct workspace *w, struct env *env)
+{
+    static const char *const hook[] = { "suggest", "declared", "ask", "auto", "off" };
+    static const char *const pip[] = { "intercept", "real", "block" };
+
+    if (!w->foreign_env)
+        env->boot = boot_settings(&env->arena, hook[w->config.hooks_import_hook], pip[w->config.hooks_pip_mode]);
+}
+
 static bool take_lock(const struct workspace *w, struct env *env, struct err *e)
 {
     struct patience p = { w->request, env };
     struct env_wait wait = { .waiting = waiting, .user = &p, .timeout_ms = LOCK_TIMEOUT_MS };
 
     return env_lock(env, &wait, e);
+    set_boot(w, env);
 }
 
 bool env_layer_open(struct workspace *w, struct env *env, bool *made, struct err *e)
@@ -118,7 +130,10 @@ bool env_layer_read(struct workspace *w, struct env *env, struct err *e)
         (void)err_set(e, ERR_ENVIRONMENT, "there is no environment at '%s'", w->env_path);
         return err_hint(e, w->foreign_env ? "make it with: blast venv DIR" : "make it with: blast start");
     }
-    return env_open(w->env_path, w->dirs.state, env, e);
+    if (!env_open(w->env_path, w->dirs.state, env, e))
+        return false;
+    set_boot(w, env);
+    return true;
 }
 
 /* ------------------------------------------------------------ applying */
