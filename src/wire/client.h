@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/attr.h"
-#include "base/buf.h"
 #include "base/str.h"
+#include "wire/frame.h"
 
 struct arena;
 struct dirs;
@@ -30,8 +30,7 @@ struct wire_client {
     uint64_t pid;   /* the daemon's */
     uint64_t proto; /* the daemon's */
     char build[64]; /* the daemon's */
-    struct buf in;  /* bytes read and not used yet */
-    size_t used;    /* bytes of `in` that were given out */
+    struct frame in;
     /* Called with each event that comes while a call waits: its object. NULL: events are passed over. */
     void (*event)(void *ctx, struct str type, struct str body);
     void *ctx;
