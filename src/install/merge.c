@@ -24,13 +24,25 @@ static bool can_be_imported(struct str name)
     return str_find(name, '.') == name.n && str_find(name, '-') == name.n;
 }
 
+/* Other wheels share namespaces near the top ("google/cloud"), so a folder without __init__.py is filled by links; but
+ * one far below with many files ("ansible_collections/community/general") is one wheel's in practice, and each file
+ * would cost a link. */
+static bool is_far_below(struct str path, size_t files)
+{
+    size_t levels = 1;
+
+    for (size_t i = 0; i < path.n; i++)
+        levels += path.p[i] == '/';
+    return levels >= 3 && files >= 64;
+}
+
 /* [lo, hi) lie in one folder whose path has `depth` bytes: it can be linked whole when one wheel fills it, that wheel
- * is linked by folder, and nobody else may ever add to it: it has __init__.py or cannot be imported. */
+ * is linked by folder, and nobody else is to add to it: it has __init__.py, cannot be imported or lies far below. */
 static bool is_whole(const struct merge *m, size_t lo, size_t hi, size_t depth)
 {
     struct str path = str_sub(m->files[lo].path, 0, depth);
     struct str name = str_sub(path, str_rfind(path, '/') < path.n ? str_rfind(path, '/') + 1 : 0, path.n);
-    bool init = !can_be_imported(name);
+    bool init = !can_be_imported(name) || is_far_below(path, hi - lo);
 
     if (m->mode_of[m->files[lo].package] != LINK_TREE)
         return false;

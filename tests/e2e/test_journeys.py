@@ -283,3 +283,16 @@ def test_activation_text_works_in_the_shell(project, shop, shell):
     out = subprocess.run([shell, "-c", f"source '{script}'; demo; echo $VIRTUAL_ENV"], capture_output=True, text=True,
                          env=project.blast.env, cwd=project.path)
     assert out.stdout == f"demo 2.0\n{project.path / '.venv'}\n", out
+
+
+def test_a_large_folder_far_below_a_namespace_is_one_link_until_it_is_shared(project, index):
+    index.add(make_wheel("wide", "1.0", files={f"ns/part/deep/m{i}.py": f"x = {i}\n" for i in range(70)}))
+    index.add(make_wheel("guest", "1.0", files={"ns/part/deep/guest.py": "x = 'guest'\n"}))
+    project("install", "wide", "--link-mode", "tree")
+    deep = next((project.path / ".venv/lib").glob("python*/site-packages")) / "ns/part/deep"
+    assert deep.is_symlink() and not deep.parent.is_symlink()
+    project("install", "guest", "--link-mode", "tree")
+    assert deep.is_dir() and not deep.is_symlink()
+    code = "import ns.part.deep.m69 as a, ns.part.deep.guest as b; print(a.x, b.x)"
+    said = subprocess.run([project.python, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said == "69 guest\n"
