@@ -13,6 +13,7 @@
 #include "base/vec.h"
 #include "env/inuse.h"
 #include "env/layout.h"
+#include "env/pin.h"
 #include "env/stamp.h"
 #include "env/state.h"
 #include "env/status_file.h"
@@ -208,7 +209,8 @@ static bool flip(struct env *env, uint32_t seq, struct err *e)
 /* For the prompts of shells; one that cannot be told goes on showing what it showed. */
 static void tell_prompts(struct env *env, const struct generation *g)
 {
-    bool pinned = g->kind == GENERATION_UNDO || g->kind == GENERATION_ROLLBACK;
+    uint32_t seq;
+    bool pinned = pin_get(env, &seq);
     struct status_file s = { .seq = g->seq, .word = pinned ? STATUS_PINNED : STATUS_OK };
     struct err ignored = { 0 };
 
@@ -310,6 +312,16 @@ bool generation_set_aside(struct env *env, struct generation_stage *stage, struc
     return true;
 }
 
+/* The tree as it lies there becomes another generation's: that one gets a stamp of its own. */
+static bool stamp_again(struct env *env, uint32_t tree, uint32_t content, struct err *e)
+{
+    char path[STATE_NAME];
+    AUTO_FD dir = -1;
+
+    tree_path(tree, "", path);
+    return fd_open_dir(env->dir, path, &dir, e) && stamp_write(dir, env->site, content, e);
+}
+
 bool generation_reuse(struct env *env, uint32_t tree, struct generation *g, bool durable, struct err *e)
 {
     char path[STATE_NAME], target[16];
@@ -324,9 +336,11 @@ bool generation_reuse(struct env *env, uint32_t tree, struct generation *g, bool
     if (!next_number(env, &seq, e) || !write_intent(env, seq, e))
         return err_as(e, ERR_ENVIRONMENT, "begin a change of '%s'", env->path);
     number(env, g, seq, tree);
+    if (g->kind == GENERATION_SCRATCH)
+        g->content = seq;
     tree_path(seq, "", path);
     (void)snprintf(target, sizeof target, "%u", tree);
-    if (!save_manifest(env, g, durable, e) ||
+    if ((g->content == seq && !stamp_again(env, tree, seq, e)) || !save_manifest(env, g, durable, e) ||
         (symlinkat(target, env->dir, path) < 0 && !err_sys(e, "link %s", path)) || !flip(env, seq, e)) {
         forget(env, seq);
         return err_as(e, ERR_ENVIRONMENT, "publish generation %u of '%s'", seq, env->path);

@@ -106,7 +106,7 @@ MUST_USE bool generation_set_aside(struct env *env, struct generation_stage *sta
                                    struct err *e);
 
 /* Publishes the tree of an older generation under a new number, without building: one link, one rename. Fails
- * with ERR_ENVIRONMENT when that tree is gone. */
+ * with ERR_ENVIRONMENT when that tree is gone. A GENERATION_SCRATCH takes the tree for what it is now. */
 MUST_USE bool generation_reuse(struct env *env, uint32_t tree, struct generation *g, bool durable, struct err *e);
 /* Whether the tree of a generation is there and nobody changed it since (env/stamp.h); else it must be made again. */
 MUST_USE bool generation_is_hot(struct env *env, const struct generation *g);

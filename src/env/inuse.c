@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,9 +31,10 @@ struct search {
     VEC(struct inuse) found;
 };
 
-bool inuse_take(struct env *env, const char *path, int *fd)
+/* flock, not base/fd's lock: it is what Python's fcntl.flock takes. */
+static bool hold(struct env *env, const char *path, int how, int *fd)
 {
-    char name[64];
+    char name[PATH_MAX];
     int n = snprintf(name, sizeof name, "%s/" INUSE_FILE, path);
 
     *fd = -1;
@@ -42,13 +44,22 @@ bool inuse_take(struct env *env, const char *path, int *fd)
 
     if (lock < 0)
         return errno == ENOENT;
-    /* flock, not base/fd's lock: it is what Python's fcntl.flock takes */
-    if (flock(lock, LOCK_EX | LOCK_NB) < 0) {
+    if (flock(lock, how | LOCK_NB) < 0) {
         fd_close(&lock);
         return false;
     }
     *fd = lock;
     return true;
+}
+
+bool inuse_take(struct env *env, const char *path, int *fd)
+{
+    return hold(env, path, LOCK_EX, fd);
+}
+
+bool inuse_share(struct env *env, const char *path, int *fd)
+{
+    return hold(env, path, LOCK_SH, fd);
 }
 
 /* Older trees with a lock on them: mostly none, and then no process is looked at. */

@@ -32,3 +32,5 @@ MUST_USE bool inuse_list(struct env *env, struct arena *a, struct inuse **out, s
 /* Takes a tree for removal: true when nobody uses it, and then *fd keeps new users out until it is closed (-1 when
  * the tree has no such file). `path` is relative to the environment: ".gen/12". Sees users that inuse_list() cannot. */
 MUST_USE bool inuse_take(struct env *env, const char *path, int *fd);
+/* Uses a tree oneself: nobody removes it until *fd is closed. *fd is -1 when it has no such file. */
+MUST_USE bool inuse_share(struct env *env, const char *path, int *fd);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "env/env.h"
 #include "env/generation.h"
+#include "env/status_file.h"
 
 #define PIN "pin" /* "18 on" or "18 off": what was said about that generation; it beats what its manifest implies */
 
@@ -53,14 +54,30 @@ static bool say(struct env *env, const char *word, struct err *e)
     return file_replace(env->state, PIN, (struct str){ text, (size_t)n }, 0644, FILE_NO_SYNC, e);
 }
 
+static void tell_prompts(struct env *env, enum status_word word)
+{
+    struct status_file s = { .seq = env->current, .word = word };
+    struct err ignored = { 0 }; /* a prompt that is behind */
+
+    (void)!status_file_write(env->dir, &s, &ignored);
+}
+
 bool pin_set(struct env *env, struct err *e)
 {
-    return say(env, "on", e);
+    if (!say(env, "on", e))
+        return false;
+    tell_prompts(env, STATUS_PINNED);
+    return true;
 }
 
 bool pin_clear(struct env *env, struct err *e)
 {
     uint32_t seq;
 
-    return !pin_get(env, &seq) || say(env, "off", e);
+    if (!pin_get(env, &seq))
+        return true;
+    if (!say(env, "off", e))
+        return false;
+    tell_prompts(env, STATUS_OK);
+    return true;
 }

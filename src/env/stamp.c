@@ -19,6 +19,7 @@
 #include "env/env.h"
 #include "env/generation.h"
 #include "pep/name.h"
+#include "pep/record.h"
 
 #define STAMP_LIMIT (64u << 20)
 #define STAMP_NAME 32
@@ -287,14 +288,44 @@ static void add_file(struct compare *c, enum stamp_kind kind, struct str name)
     VEC_PUSH_IN(c->a, &c->out, (struct stamp_change){ .kind = kind, .name = name, .from = STR(""), .to = STR("") });
 }
 
-/* Names that no package's metadata speaks of. Where packages changed they come and go with these. */
-static void compare_names(struct compare *c)
+/* The top-level names of the files that a package's RECORD lists. */
+static void add_owned(struct compare *c, int site, struct str dist_info, struct map *owned)
 {
-    if (!c->stamped || c->out.n)
+    struct str path = arena_printf(c->a, STR_FMT "/RECORD", STR_ARG(dist_info)), text;
+    struct err ignored = { 0 }; /* without a RECORD its files are anybody's */
+    struct record record;
+
+    if (!fd_read_if_there(site, path.p, RECORD_MAX, c->a, &text, &ignored) || !text.p ||
+        !record_parse(c->a, text, &record, &ignored))
         return;
-    for (size_t i = 0; i < c->is.n; i++)
-        if (map_find(&c->was.by_name, c->is.p[i].name) == MAP_NONE)
-            add_file(c, STAMP_FILE_ADDED, c->is.p[i].name);
+    for (size_t i = 0; i < record.n; i++) {
+        struct str row = record.row[i].path;
+
+        map_put(owned, str_sub(row, 0, str_find(row, '/')), 1);
+    }
+}
+
+/* Names that no package's metadata speaks of. Names that went are told only where no package changed: with one that
+ * did they went with it. */
+static void compare_names(struct compare *c, int site)
+{
+    AUTO_MAP owned = { 0 };
+    size_t packages = c->out.n;
+
+    if (!c->stamped)
+        return;
+    for (size_t i = 0; i < packages; i++)
+        if (c->out.p[i].dist_info.n)
+            add_owned(c, site, c->out.p[i].dist_info, &owned);
+    for (size_t i = 0; i < c->is.n; i++) {
+        struct str name = c->is.p[i].name;
+
+        if (map_find(&c->was.by_name, name) == MAP_NONE && !str_ends(name, STR(".dist-info")) &&
+            map_find(&owned, name) == MAP_NONE)
+            add_file(c, STAMP_FILE_ADDED, name);
+    }
+    if (packages)
+        return;
     for (size_t i = 0; i < c->was.n; i++)
         if (map_find(&c->is.by_name, c->was.p[i].name) == MAP_NONE)
             add_file(c, STAMP_FILE_REMOVED, c->was.p[i].name);
@@ -302,7 +333,7 @@ static void compare_names(struct compare *c)
 
 static bool compare(struct env *env, struct compare *c, struct err *e)
 {
-    AUTO_FD tree = -1;
+    AUTO_FD tree = -1, site = -1;
     struct env_packages found;
 
     if (!open_tree(env, c->g->tree, &tree))
@@ -314,7 +345,9 @@ static bool compare(struct env *env, struct compare *c, struct err *e)
         return true;
     c->found = &found;
     compare_found(c);
-    compare_names(c);
+    if (!fd_open_dir(tree, env->site.p, &site, e))
+        return false;
+    compare_names(c, site);
     return true;
 }
 

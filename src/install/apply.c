@@ -1,13 +1,17 @@
 #include "install/apply.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/map.h"
 #include "env/env.h"
 #include "env/history.h"
 #include "env/layout.h"
+#include "install/boot.h"
 #include "install/inplace_apply.h"
 #include "install/roots.h"
 #include "pep/name.h"
@@ -152,6 +156,22 @@ bool apply_link(struct env *env, const struct apply_spec *spec, int prefix, stru
     return link_packages(&link, a, out, e);
 }
 
+/* A tree that did not stand the trial stays to be looked at. */
+static bool try_out(struct env *env, const struct apply_spec *spec, struct generation_stage *stage,
+                    struct generation *g, struct err *e)
+{
+    char path[64];
+    struct err ignored = { 0 };
+    uint32_t seq = stage->seq;
+
+    (void)snprintf(path, sizeof path, ".gen/%u.tmp", seq);
+    if (spec->trial(spec->trial_ctx, env, path, e))
+        return true;
+    if (generation_set_aside(env, stage, g, &ignored) && spec->aside)
+        *spec->aside = seq;
+    return false;
+}
+
 static bool build(struct env *env, const struct apply_spec *spec, struct generation *g, struct arena *a,
                   struct apply_result *r, struct err *e)
 {
@@ -165,6 +185,8 @@ static bool build(struct env *env, const struct apply_spec *spec, struct generat
         return false;
     }
     g->mode = str_of(link_mode_word(r->link.mode));
+    if (spec->trial && !try_out(env, spec, &stage, g, e))
+        return false;
     if (!generation_commit(env, &stage, g, spec->durable, e))
         return false;
     roots_tidy(env);
@@ -249,26 +271,70 @@ struct way_back {
     struct apply_result result;
 };
 
+/* The content of a generation as a specification; the entries are open when it is true. */
+struct content {
+    struct store_entry *entries;
+    struct apply_package *wanted;
+    struct apply_spec spec;
+};
+
+static bool content_open(const struct store *store, const struct generation *g, struct arena *a, struct content *out,
+                         struct err *e)
+{
+    struct content c = { ARENA_ARRAY(a, struct store_entry, g->n_packages + 1),
+                         ARENA_ARRAY(a, struct apply_package, g->n_packages + 1), { .store = store } };
+    struct err unknown = { 0 }; /* a mode of a newer Blast: the default does */
+
+    if (!find_entries(store, g, c.entries, e)) {
+        for (size_t i = 0; i < g->n_packages; i++)
+            store_release(&c.entries[i]);
+        return false;
+    }
+    if (!g->mode.n || !link_mode_parse(g->mode, &c.spec.mode, &unknown))
+        c.spec.mode = LINK_AUTO;
+    for (size_t i = 0; i < g->n_packages; i++)
+        c.wanted[i] = (struct apply_package){ .entry = &c.entries[i], .direct = g->packages[i].direct,
+                                              .direct_url = g->packages[i].direct_url };
+    c.spec.wanted = c.wanted;
+    c.spec.n = g->n_packages;
+    *out = c;
+    return true;
+}
+
+static void content_close(struct content *c)
+{
+    for (size_t i = 0; i < c->spec.n; i++)
+        store_release(&c->entries[i]);
+}
+
 /* Made again from manifest and store. */
 static bool rebuild(struct env *env, struct way_back *w, struct arena *a, struct err *e)
 {
-    const struct generation *old = &w->old;
-    struct store_entry *entries = ARENA_ARRAY(a, struct store_entry, old->n_packages + 1);
-    struct apply_package *wanted = ARENA_ARRAY(a, struct apply_package, old->n_packages + 1);
-    struct apply_spec spec = { .store = w->back->store, .wanted = wanted, .n = old->n_packages,
-                               .durable = w->back->durable };
-    struct err unknown = { 0 }; /* a mode of a newer Blast: the default does */
-    bool ok = find_entries(spec.store, old, entries, e);
+    struct content c;
 
-    if (!old->mode.n || !link_mode_parse(old->mode, &spec.mode, &unknown))
-        spec.mode = LINK_AUTO;
-    for (size_t i = 0; i < old->n_packages; i++)
-        wanted[i] = (struct apply_package){ .entry = &entries[i], .direct = old->packages[i].direct,
-                                            .direct_url = old->packages[i].direct_url };
-    ok = ok && check_entries(&spec, &w->result.plan, e) && build(env, &spec, &w->now, a, &w->result, e);
-    for (size_t i = 0; i < old->n_packages; i++)
-        store_release(&entries[i]);
+    if (!content_open(w->back->store, &w->old, a, &c, e))
+        return false;
+    c.spec.durable = w->back->durable;
+    bool ok = check_entries(&c.spec, &w->result.plan, e) && build(env, &c.spec, &w->now, a, &w->result, e);
+
+    content_close(&c);
     return ok;
+}
+
+bool apply_tree(struct env *env, const struct store *store, const struct generation *g, const char *tree,
+                struct arena *a, struct err *e)
+{
+    struct link_result result = { .note = STR("") };
+    struct content c;
+    AUTO_FD dir = -1;
+
+    if (!fd_open_dir(env->dir, tree, &dir, e) || !content_open(store, g, a, &c, e))
+        return false;
+    bool ok = layout_fill(dir, env->path, &env->python, env->prompt, e) && apply_link(env, &c.spec, dir, a, &result, e) &&
+              boot_add(env, store, dir, e);
+
+    content_close(&c);
+    return ok ? true : err_as(e, e->kind == ERR_IO ? ERR_ENVIRONMENT : e->kind, "build generation %u aside", g->seq);
 }
 
 static bool same_python(const struct env *env, const struct generation *old, struct err *e)
@@ -294,8 +360,11 @@ static bool go_back(struct env *env, struct way_back *w, struct arena *a, struct
     w->now.inputs = old->inputs;
     w->now.n_inputs = old->n_inputs;
     w->now.mode = old->mode;
+    w->now.only_here = false;
     if (!generation_is_hot(env, old))
         return rebuild(env, w, a, e);
+    w->now.content = old->content;
+    w->now.only_here = old->only_here;
     if (!generation_reuse(env, old->tree, &w->now, w->back->durable, e))
         return false;
     roots_tidy(env);
@@ -321,22 +390,6 @@ bool apply_restore(struct env *env, const struct apply_return *back, struct aren
     }
     if (!history_place(env, back->seq, back->how, a, &w.now, e) || !go_back(env, &w, a, e))
         return err_as(e, e->kind == ERR_IO ? ERR_ENVIRONMENT : e->kind, "bring back generation %u", back->seq);
-bool apply_tree(struct env *env, const struct store *store, const struct generation *g, const char *tree,
-                struct arena *a, struct err *e)
-{
-    struct link_result result = { .note = STR("") };
-    struct content c;
-    AUTO_FD dir = -1;
-
-    if (!fd_open_dir(env->dir, tree, &dir, e) || !content_open(store, g, a, &c, e))
-        return false;
-    bool ok = layout_fill(dir, env->path, &env->python, env->prompt, e) && apply_link(env, &c.spec, dir, a, &result, e) &&
-              boot_add(env, store, dir, e);
-
-    content_close(&c);
-    return ok ? true : err_as(e, e->kind == ERR_IO ? ERR_ENVIRONMENT : e->kind, "build generation %u aside", g->seq);
-}
-
     w.result.seq = env->current;
     *out = w.result;
     return true;

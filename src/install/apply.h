@@ -43,6 +43,11 @@ struct apply_spec {
     const struct str *remove; /* plain layout, with keep_others: names of installed packages that go all the same */
     size_t n_remove;
     bool dry_run;     /* fill the result, change nothing */
+    /* Called with the tree built and not yet current, by its path below the environment; NULL: none. When it fails
+     * the tree stays under a number, never current (GENERATION_FAILED, `aside`), and its error is the result. Generations only. */
+    bool (*trial)(void *ctx, struct env *env, const char *tree, struct err *e);
+    void *trial_ctx;
+    uint32_t *aside; /* the number of the tree that failed; may be NULL */
 };
 
 struct apply_result {
@@ -55,6 +60,11 @@ struct apply_result {
 /* Results live in the arena. */
 MUST_USE bool apply_run(struct env *env, const struct apply_spec *spec, struct arena *a, struct apply_result *out,
                         struct err *e);
+
+/* Builds the tree of a generation anew, from its manifest and the store, into an empty directory below the
+ * environment ("tree": ".gen/.trial-1/tree"). Nothing is published. ERR_CACHE when wheels are gone. */
+MUST_USE bool apply_tree(struct env *env, const struct store *store, const struct generation *g, const char *tree,
+                         struct arena *a, struct err *e);
 
 struct apply_return {
     const struct store *store;
