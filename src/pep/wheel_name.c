@@ -29,6 +29,15 @@ static bool is_tag_char(char c)
     return char_is_alpha(c) || char_is_digit(c) || c == '_';
 }
 
+/* A digit first; the file name becomes a path, so nothing that means something in one. */
+static bool is_build(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] <= ' ' || s.p[i] == '/' || s.p[i] == '\\' || s.p[i] == 0x7f)
+            return false;
+    return s.n > 0 && char_is_digit(s.p[0]);
+}
+
 /* "py2.py3": parts of letters, digits and '_' with dots between; a Python tag does not begin with a digit. */
 static bool is_tag_set(struct str s, bool identifiers)
 {
@@ -68,8 +77,8 @@ bool wheel_name_parse(struct str file, struct wheel_name *out, struct err *e)
     if (!is_version(name.version))
         return err_set(e, ERR_PACKAGE, "'" STR_FMT "' is no version in '" STR_FMT "'", STR_ARG(name.version),
                        STR_ARG(file));
-    if (n == 6 && (!name.build.n || !char_is_digit(name.build.p[0])))
-        return err_set(e, ERR_PACKAGE, "build tag '" STR_FMT "' does not begin with a digit in '" STR_FMT "'",
+    if (n == 6 && !is_build(name.build))
+        return err_set(e, ERR_PACKAGE, "'" STR_FMT "' is no build tag, which begins with a digit, in '" STR_FMT "'",
                        STR_ARG(name.build), STR_ARG(file));
     if (!is_tag_set(name.python, true) || !is_tag_set(name.abi, false) || !is_tag_set(name.platform, false))
         return err_set(e, ERR_PACKAGE, "'" STR_FMT "-" STR_FMT "-" STR_FMT "' are no tags in '" STR_FMT "'",

@@ -158,8 +158,8 @@ static void say_dependency(struct report *r, const struct facts_group *g)
     else if (g->on == g->pkg)
         text = arena_printf(r->a, STR_FMT " depends on another version of itself, " STR_FMT, STR_ARG(who), STR_ARG(on));
     else
-        text = arena_printf(r->a, STR_FMT " depends on " STR_FMT "%s", STR_ARG(who), STR_ARG(on),
-                            g->varies ? ", each version on a part of that" : "");
+        text = arena_printf(r->a, STR_FMT " depends on %s" STR_FMT, STR_ARG(who),
+                            g->varies ? "certain versions of " : "", STR_ARG(on));
     add_fact(r, g, (struct explain_fact){ .on = on, .text = text });
     if (g->target.n == 0 && g->on != g->pkg)
         say_nothing_fits(r, g);
