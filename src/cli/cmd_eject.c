@@ -7,6 +7,7 @@
 #include "env/env.h"
 #include "env/registry.h"
 #include "install/eject.h"
+#include "sync/audit.h"
 #include "sync/env_layer.h"
 
 static void print_json(const struct workspace *w, const struct eject_result *out, bool changed)
@@ -69,6 +70,7 @@ static bool eject(struct cmd *c, struct workspace *w, struct env *env, struct er
     }
     if (!ask(c, env, &out, e) || !eject_run(env, w->dirs.store, &out, e) || !forget(c, w, env->path, e))
         return false;
+    audit_record(w, AUDIT_EJECTED, 0, STR(""));
     if (ui.json)
         print_json(w, &out, true);
     ui_note("%s is a plain environment now: %u files, %.1f MB; python -m venv would make the same", env->path,

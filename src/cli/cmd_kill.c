@@ -1,190 +1,190 @@
 /* blast kill: leaves the environment and ends what was started in it; --purge deletes it. */
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
-#include "base/clock.h"
 #include "base/err.h"
-#include "base/fd.h"
 #include "base/file.h"
 #include "cli/activate_cmd.h"
 #include "cli/common.h"
+#include "cli/daemon_link.h"
+#include "cli/directive.h"
+#include "cli/processes.h"
 #include "cli/ui.h"
 #include "env/env.h"
+#include "env/registry.h"
+#include "sync/audit.h"
 
-#define GRACE_MS 5000u
-#define PROCESSES_MAX 4096
-#define ENVIRON_MAX ((size_t)2 << 20)
-
-struct process {
-    int fd; /* pidfd: the number cannot come to mean another process */
-    long pid;
+struct killed {
+    size_t ended, left; /* processes */
+    bool purged, deactivated;
 };
 
-struct processes {
-    struct process p[PROCESSES_MAX];
-    size_t n;
-};
-
-/* Was it started in this environment? Its VIRTUAL_ENV says so. */
-static bool belongs(int proc, const char *pid, struct str mark)
+/* The environment of this shell rather than the one of the folder: that is what one wants to leave. Deleting is for
+ * what one stands in, or has named. */
+static bool choose(struct cmd *c, struct request *r, struct err *e)
 {
-    AUTO_ARENA a = { 0 };
-    struct err ignored = { 0 };
-    struct str text, one;
-    char path[64];
+    struct activate_told told = activate_told();
 
-    (void)snprintf(path, sizeof path, "%.20s/environ", pid);
-    if (!fd_read_if_there(proc, path, ENVIRON_MAX, &a, &text, &ignored) || !text.p)
-        return false;
-    while (str_next(&text, '\0', &one))
-        if (str_eq(one, mark))
-            return true;
-    return false;
-}
+    common_request(c, r);
+    if (r->project.n || !told.project.n)
+        return true;
+    if (option_flag(&c->options, OPT_PURGE)) {
+        AUTO_WORKSPACE here = { 0 };
 
-/* We ourselves and those we descend from are left alone: the shell is left by exiting it. */
-static bool is_ancestor(long pid)
-{
-    long at = (long)getpid();
-
-    for (unsigned depth = 0; at > 1 && depth < 256; depth++) {
-        char path[64], text[512];
-        AUTO_FD fd = -1;
-
-        if (at == pid)
-            return true;
-        (void)snprintf(path, sizeof path, "/proc/%ld/stat", at);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-
-        if (n <= 0)
+        if (!common_open(c, r, &here, e))
             return false;
-        text[n] = '\0';
-        const char *end = strrchr(text, ')');
-
-        if (!end || sscanf(end + 1, " %*c %ld", &at) != 1) // NOLINT(cert-err34-c): checked
-            return false;
+        if (!str_eq(str_of(here.env_path), told.env)) {
+            (void)err_set(e, ERR_CONFIG, "the environment of this shell is '" STR_FMT "', the one of this folder '%s'",
+                          STR_ARG(told.env), here.env_path);
+            return err_hint(e, "name the one to delete with --project");
+        }
     }
-    return false;
+    r->project = told.project;
+    return true;
 }
 
-static bool find_processes(const char *env, struct arena *a, struct processes *out, struct err *e)
+/* The project is gone; the shell can still be put right. */
+static bool leave_what_is_gone(struct err *e)
 {
-    struct str mark = arena_printf(a, "VIRTUAL_ENV=%s", env);
-    AUTO_FD proc = -1;
-    AUTO_FILE_LIST list = { NULL };
-    const struct dirent *d;
+    struct activate_told told = activate_told();
 
-    if (!fd_open_dir(AT_FDCWD, "/proc", &proc, e) || !file_list_open(AT_FDCWD, "/proc", &list, e))
+    if (!told.env.n || !directive_is_heard() || file_exists(AT_FDCWD, told.env.p))
         return false;
-    while (out->n < PROCESSES_MAX && file_list_next(&list, &d, e)) {
-        uint64_t pid;
-        struct stat st;
+    ui_note("left '" STR_FMT "', which is not there any more", STR_ARG(told.env));
+    return activate_leave_here(e);
+}
 
-        if (!str_to_u64(str_of(d->d_name), &pid) || fstatat(proc, d->d_name, &st, 0) < 0 || st.st_uid != geteuid() ||
-            is_ancestor((long)pid))
-            continue;
-        int fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+static bool find(struct cmd *c, const struct workspace *w, struct processes *list, struct err *e)
+{
+    struct registry_env *known;
+    struct str one = str_of(w->env_path), *env = &one;
+    size_t n = 1;
 
-        if (fd >= 0 && belongs(proc, d->d_name, mark))
-            out->p[out->n++] = (struct process){ fd, (long)pid };
-        else
-            fd_close(&fd);
+    if (option_flag(&c->options, OPT_ALL)) {
+        if (!registry_list(arena_printf(c->a, "%s/envs", w->dirs.state).p, c->a, &known, &n, e))
+            return false;
+        env = ARENA_ARRAY(c->a, struct str, n + 1);
+        for (size_t i = 0; i < n; i++)
+            env[i] = known[i].path;
+        env[n++] = one;
     }
-    return e->kind == ERR_NONE;
+    return processes_find(env, n, c->a, list, e);
 }
 
-static void send_all(struct processes *list, int sig)
+/* Off a terminal kill means it: the word is explicit enough for a script. */
+static bool may_end(const struct cmd *c, const struct processes *list)
 {
-    for (size_t i = 0; i < list->n; i++)
-        (void)syscall(SYS_pidfd_send_signal, list->p[i].fd, sig, NULL, 0); /* gone already is fine */
+    if (list->n == 0 || option_flag(&c->options, OPT_FORCE) || option_flag(&c->options, OPT_YES) || !ui.tty ||
+        ui.no_input)
+        return true;
+    struct str names = processes_text(list, c->a);
+
+    return ui_confirm(arena_printf(c->a, "end %zu process%s (" STR_FMT ")?", list->n, list->n == 1 ? "" : "es",
+                                   STR_ARG(names)).p);
 }
 
-static bool any_left(const struct processes *list)
+static void end_processes(const struct cmd *c, struct processes *list, struct killed *k)
 {
-    for (size_t i = 0; i < list->n; i++)
-        if (syscall(SYS_pidfd_send_signal, list->p[i].fd, 0, NULL, 0) == 0)
-            return true;
-    return false;
+    if (!may_end(c, list)) {
+        k->left = list->n;
+        ui_note("left running: " STR_FMT, STR_ARG(processes_text(list, c->a)));
+        return;
+    }
+    k->ended = list->n;
+    processes_end(list);
+    if (k->ended)
+        ui_note("ended %zu process%s of the environment%s", k->ended, k->ended == 1 ? "" : "es",
+                option_flag(&c->options, OPT_ALL) ? "s" : "");
 }
 
-static void end_all(struct processes *list)
+static bool purge(struct cmd *c, struct workspace *w, const struct killed *k, struct err *e)
 {
-    uint64_t end = clock_ms() + GRACE_MS;
-
-    send_all(list, SIGTERM);
-    while (any_left(list) && clock_ms() < end)
-        (void)nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
-    send_all(list, SIGKILL);
-    for (size_t i = 0; i < list->n; i++)
-        fd_close(&list->p[i].fd);
-}
-
-static bool purge(struct cmd *c, const struct workspace *w, struct err *e)
-{
+    if (k->left)
+        return err_set(e, ERR_ENVIRONMENT, "%zu processes still use %s", k->left, w->env_path);
     if (!option_flag(&c->options, OPT_YES) && !ui_confirm(arena_printf(c->a, "delete %s?", w->env_path).p)) {
         (void)err_set(e, ERR_ENVIRONMENT, "deleting %s was not confirmed", w->env_path);
         return err_hint(e, "blast kill --purge --yes deletes without asking");
     }
     if (!file_remove_tree(AT_FDCWD, w->env_path, e))
         return err_as(e, ERR_ENVIRONMENT, "delete %s", w->env_path);
+    audit_record(w, AUDIT_PURGED, 0, STR(""));
     ui_note("deleted %s; its history stays, blast start makes it again", w->env_path);
     return true;
 }
 
-static void print_json(size_t ended, bool purged)
+static void print_json(const struct killed *k)
 {
     struct json_result j;
 
+    if (!ui.json)
+        return;
     json_result_begin(&j, "blast.kill/1");
-    json_write_member_u64(&j.w, "ended", ended);
-    json_write_member_bool(&j.w, "purged", purged);
+    json_write_member_u64(&j.w, "ended", k->ended);
+    json_write_member_u64(&j.w, "left", k->left);
+    json_write_member_bool(&j.w, "deactivated", k->deactivated);
+    json_write_member_bool(&j.w, "purged", k->purged);
     json_result_end(&j);
+}
+
+/* The session at the daemon ends with the shell in any case; here it ends while the shell goes on. */
+static bool leave(const struct cmd *c, const struct workspace *w, struct killed *k, struct err *e)
+{
+    bool here = directive_is_heard() && (activate_is_active(w) || option_flag(&c->options, OPT_ALL));
+
+    if (directive.pid)
+        (void)daemon_session_end(c, w, directive.pid);
+    if (here && !activate_leave_here(e))
+        return false;
+    k->deactivated = here;
+    if (!here && activate_is_active(w))
+        ui_note("it is active in this shell: leave it with `deactivate`");
+    else if (!k->ended && !k->left && !here)
+        ui_note("nothing of the environment was running");
+    return true;
+}
+
+/* The shell that start opened ends as if its terminal had gone, and its jobs with it. */
+static void leave_subshell(const struct cmd *c, const struct workspace *w)
+{
+    pid_t shell = directive.pid ? (pid_t)directive.pid : getppid();
+
+    (void)daemon_session_end(c, w, shell);
+    ui_note("left the shell that blast start opened");
+    (void)!ui_flush(); /* before the terminal is the other shell's again */
+    (void)kill(shell, SIGHUP);
 }
 
 bool cmd_kill(struct cmd *c, struct err *e)
 {
     struct request r;
     AUTO_WORKSPACE w = { 0 };
-    struct processes *list = ARENA_NEW(c->a, struct processes);
+    AUTO_PROCESSES list = { 0 };
+    struct killed k = { 0 };
 
-    common_request(c, &r);
-    if (!common_no_words(c, e) || !common_open(c, &r, &w, e))
+    if (!common_no_words(c, e))
         return false;
-    if (!env_is_there(w.env_path)) {
-        if (ui.json)
-            print_json(0, false);
+    if (leave_what_is_gone(e))
+        return true;
+    if (!choose(c, &r, e) || !common_open(c, &r, &w, e))
+        return false;
+    if (!env_is_there(w.env_path) && !option_flag(&c->options, OPT_ALL)) {
+        print_json(&k);
         ui_note("there is no environment at %s", w.env_path);
         return true;
     }
-    if (!find_processes(w.env_path, c->a, list, e))
+    if (!find(c, &w, &list, e))
         return false;
-    size_t ended = list->n;
+    end_processes(c, &list, &k);
+    bool subshell = activate_is_active(&w) && activate_is_subshell();
 
-    end_all(list);
-    if (ended)
-        ui_note("ended %zu process%s of the environment", ended, ended == 1 ? "" : "es");
-    bool leave = activate_is_active(&w) && activate_is_subshell();
-
-    if (activate_is_active(&w) && !leave)
-        ui_note("it is active in this shell: leave it with `deactivate`");
-    else if (!ended && !leave)
-        ui_note("nothing of the environment was running");
-    if (option_flag(&c->options, OPT_PURGE) && !purge(c, &w, e))
+    if (!subshell && !leave(c, &w, &k, e))
         return false;
-    if (ui.json)
-        print_json(ended, option_flag(&c->options, OPT_PURGE));
-    if (leave) {
-        ui_note("left the shell that blast start opened");
-        (void)!ui_flush();             /* before the terminal is the other shell's again */
-        (void)kill(getppid(), SIGHUP); /* what a shell gets when its terminal goes: it ends, and its jobs with it */
-    }
+    if (option_flag(&c->options, OPT_PURGE) && !purge(c, &w, &k, e))
+        return false;
+    k.purged = option_flag(&c->options, OPT_PURGE);
+    print_json(&k);
+    if (subshell)
+        leave_subshell(c, &w);
     return true;
 }

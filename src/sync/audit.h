@@ -31,7 +31,7 @@ struct workspace;
 #define AUDIT_FILES 4                     /* kept, the current one included */
 #define AUDIT_FILE_MAX ((size_t)4 << 20)  /* bytes after which the next line begins a new file */
 #define AUDIT_LINE_MAX ((size_t)64 << 10) /* bytes of one line; `data` that is longer is replaced by its size */
-#define AUDIT_CHECKPOINT 256              /* lines between two checkpoints */
+#define AUDIT_CHECKPOINT_LINES 256        /* lines between two checkpoints */
 
 /* What is recorded: name in C, word in the log. One line here adds an event. */
 #define AUDIT_EVENTS(X)                                                                                                \
@@ -114,6 +114,16 @@ struct audit_verdict {
     bool truncated;      /* the end is missing: the checkpoint is of a later line */
     bool torn;           /* the last line is incomplete, as a crash leaves it */
     struct str why;      /* in the arena */
+    struct str head;     /* hash of the last good line; n == 0: none */
 };
 
-MUST_USE bool audit_verify(const struct dirs *d, struct arena *a, struct audit_verdict *out, struct err *e);
+/* A checkpoint that was kept where the owner of the log cannot change it. */
+struct audit_checkpoint {
+    uint64_t seq;
+    char hash[65]; /* hexadecimal, with NUL */
+};
+
+/* Follows the chain from the first line that is there to the last. `outside` (may be NULL: the one beside the log)
+ * is what the end is compared with. */
+MUST_USE bool audit_verify(const struct dirs *d, const struct audit_checkpoint *outside, struct arena *a,
+                           struct audit_verdict *out, struct err *e);

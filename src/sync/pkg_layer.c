@@ -16,8 +16,10 @@
 #include "pep/name.h"
 #include "resolve/explain.h"
 #include "resolve/solve.h"
+#include "sync/failure.h"
 #include "sync/repair.h"
 #include "sync/solution.h"
+#include "sync/trust.h"
 #include "sync/workspace.h"
 
 #define CONNECTIONS 40 /* to one host over HTTP/1.1: with 20 ms a request 16 are too few, on loopback any will do */
@@ -40,7 +42,7 @@ bool pkg_net_open(struct pkg_net *n, const struct inputs *in, struct err *e)
 
     if (n->http)
         return true;
-    if (!auth_open(&n->auth, e))
+    if (!trust_check_sources(n->w, e) || !auth_open(&n->auth, e))
         return false;
     for (size_t i = 0; i < in->index.n_url; i++)
         if (!auth_add_url(n->auth, in->index.url[i], e))
@@ -133,12 +135,37 @@ static bool run_open(struct run *r, const struct pkg_pin *pin, size_t n_pin, str
     const struct py_facts *py = &r->w->python;
 
     r->target = (struct index_target){ .tags = facts_tags(py, r->w->a), .env = &py->marker, .python = py->version };
-    if (!catalog_open(&r->in->index, &r->target, &r->catalog, e))
+    if (!trust_check_sources(r->w, e) || !catalog_open(&r->in->index, &r->target, &r->catalog, e))
         return false;
     if (!read_link_pages(r, net, e) || !add_direct_files(r, e))
         return false;
     prefer(r, pin, n_pin);
     return source_open(&r->source, &r->catalog, r->in->roots.p, r->in->roots.n, r->w->request->no_deps, e);
+}
+
+static struct str kept(struct arena *a, struct str s)
+{
+    return s.n ? arena_str(a, s) : STR("");
+}
+
+/* The facts point to texts of the source, which is closed before anybody looks at them. */
+static struct failure keep(struct arena *a, const struct failure *f)
+{
+    struct failure out = *f;
+    struct explain_fact *fact = ARENA_ARRAY(a, struct explain_fact, f->explain.n);
+
+    for (size_t i = 0; i < f->explain.n; i++) {
+        fact[i] = f->explain.fact[i];
+        fact[i].package = kept(a, fact[i].package);
+        fact[i].set = kept(a, fact[i].set);
+        fact[i].on = kept(a, fact[i].on);
+        fact[i].detail = kept(a, fact[i].detail);
+        fact[i].origin = kept(a, fact[i].origin);
+        fact[i].text = kept(a, fact[i].text);
+    }
+    out.explain.headline = kept(a, f->explain.headline);
+    out.explain.fact = fact;
+    return out;
 }
 
 static bool failed(struct run *r, struct err *e)
@@ -148,9 +175,13 @@ static bool failed(struct run *r, struct err *e)
 
     feed_free(r->feed); /* what is still under way is for nobody */
     r->feed = NULL;
-    struct str repairs = r->job->trial ? STR("") : repair_text(r->job, r->source.root, r->solver);
+    struct failure f = { .set = true, .explain = x };
 
-    (void)err_set(e, ERR_RESOLUTION, STR_FMT STR_FMT, STR_ARG(text), STR_ARG(repairs));
+    if (!r->job->trial)
+        repair_find(r->job, r->source.root, r->solver, &f);
+    (void)err_set(e, ERR_RESOLUTION, STR_FMT STR_FMT, STR_ARG(text), STR_ARG(repair_text(r->w->a, &f)));
+    if (!r->job->trial && r->w->request->failure)
+        *r->w->request->failure = keep(r->w->a, &f);
     repair_unknown(r->job, &x, e);
     return false;
 }

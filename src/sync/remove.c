@@ -9,6 +9,7 @@
 #include "install/plan.h"
 #include "pep/name.h"
 #include "store/guard.h"
+#include "sync/audit.h"
 #include "sync/env_layer.h"
 #include "sync/workspace.h"
 
@@ -57,6 +58,9 @@ bool sync_remove(struct workspace *w, const struct str_list *names, const struct
     }
     out->seq = out->apply.seq;
     env_close(&env);
+    if (ok && out->apply.changed && !w->request->dry_run)
+        audit_record(w, AUDIT_GENERATION, out->seq,
+                     audit_change_data(w->a, job->command, w->request->why, &out->apply.plan));
     job->timings->us[PHASE_INSTALL] += clock_us() - begun;
     return ok;
 }

@@ -35,19 +35,22 @@ enum trust_level {
 struct trust_setting {
     enum config_key key;
     struct str name;  /* "sandbox.network_isolation" */
+    const char *why;  /* what it gives: "no network isolation" */
     struct str value; /* as TOML writes it, credentials left out; n == 0: not set now */
     struct str before; /* as it was accepted; n == 0: it was not */
     struct str origin; /* "blast.toml:12" */
     struct str instead; /* what is in force instead; n == 0: the command stops when it needs the setting */
     bool accepted;    /* value is what was accepted */
     bool foreign;     /* the file belongs to another user */
-    bool hidden;      /* told apart by a digest too: the value has credentials that are not shown */
+    struct str digest; /* sha256 of the value as it is in the file; the value shown may leave out credentials */
 };
 
 struct trust {
     enum trust_level level;
     bool recorded;              /* there is a record for this very folder */
+    bool full;                  /* it was made by `blast trust` */
     bool replaced;              /* there is a record, for another folder that was here */
+    bool foreign;               /* the folder belongs to another user: nothing is recorded for it */
     struct trust_setting *p;    /* settings that widen power or did when they were accepted, in the table's order */
     size_t n;
     struct str *startup;        /* digests of start-up code that was allowed here */
@@ -55,10 +58,24 @@ struct trust {
     int64_t given;              /* when; 0: never */
 };
 
-/* One row for each setting that may widen power, and when it does. */
+/* One row for each setting that may widen power, and which way is wider. "Before" is the value of the layer below the
+ * project's files: built-in default, the user's config.toml. */
+enum trust_wider {
+    TRUST_WIDER_OFF,      /* false where before it was true */
+    TRUST_WIDER_ON,       /* true where before it was false */
+    TRUST_WIDER_LEFT,     /* a word further left in keys.def */
+    TRUST_WIDER_RIGHT,    /* a word further right */
+    TRUST_WIDER_MORE,     /* a list with something that was not in it */
+    TRUST_WIDER_FEWER,    /* a list that lacks something */
+    TRUST_WIDER_OUTSIDE,  /* paths outside the project that were not there before */
+    TRUST_WIDER_LIMIT,    /* a number that is larger, or 0: no limit */
+    TRUST_WIDER_CHANGED,  /* any other text */
+    TRUST_WIDER_PATH      /* a text that is a path: a program of the project would be run */
+};
+
 struct trust_rule {
     enum config_key key;
-    bool (*widens)(const struct workspace *w, const struct config *c, const struct config *below);
+    enum trust_wider wider;
     bool stops;      /* not accepted: commands that need it stop; else the value of the layer below is taken */
     const char *why; /* what it gives, for `blast trust` */
 };

@@ -11,6 +11,8 @@
 #include "env/env.h"
 #include "pep/spec.h"
 #include "python/probe.h"
+#include "sync/policy.h"
+#include "sync/trust.h"
 
 void watch_show(const struct watch *w, const char *phase, size_t done, size_t total, uint64_t bytes, uint64_t of_bytes)
 {
@@ -77,7 +79,8 @@ bool workspace_open(const struct request *r, struct arena *a, struct workspace *
     if (r->project.n)
         out->where.dir = tidy(a, start); /* asked for by name: no climbing */
     if (!fd_open_dir(AT_FDCWD, out->where.dir, &out->dir, e) ||
-        !config_load(out->dir, out->dirs.config, a, &out->config, e) || !project_load(out->dir, a, &out->project, e)) {
+        !config_load(out->dir, out->dirs.config, a, &out->config, e) || !project_load(out->dir, a, &out->project, e) ||
+        !trust_apply(out, e)) {
         fd_close(&out->dir);
         return false;
     }
@@ -147,20 +150,44 @@ static bool python_bounds(struct workspace *w, struct spec *out, struct err *e)
     return true;
 }
 
-/* Nobody asks for another one: the environment's own interpreter, if it is there and within bounds. */
-static bool environment_python(struct workspace *w, const struct spec *bounds)
+/* The environment's own interpreter, if it is there. */
+static bool environment_python(struct workspace *w, struct py_facts *out)
 {
     struct err ignored = { 0 };
     struct env env;
 
     if (!env_is_there(w->env_path) || !env_open(w->env_path, NULL, &env, &ignored))
         return false;
-    bool fits = env.python.executable.n &&
-                probe_python(env.python.executable.p, w->dirs.cache, w->a, &w->python, &ignored) &&
-                spec_accepts_python(bounds, &w->python.version, false);
+    bool there = env.python.executable.n && probe_python(env.python.executable.p, w->dirs.cache, w->a, out, &ignored);
 
     env_close(&env);
-    return fits;
+    return there;
+}
+
+static bool is_asked_for(const struct py_request *request, const struct py_facts *own)
+{
+    if (request->kind == PY_PATH)
+        return str_eq(request->path, own->executable) || str_eq(request->path, own->base_executable);
+    return request->kind == PY_ANY || spec_accepts_python(&request->versions, &own->version, false);
+}
+
+/* Does the environment stay with the interpreter it has? Nobody asks for another one, or [sync] env_layer says so. */
+static bool keeps_python(struct workspace *w, const struct py_request *request, const struct spec *bounds)
+{
+    struct py_facts own;
+    bool command = w->request->python.n || w->request->remake || w->foreign_env;
+
+    if ((command && request->kind != PY_ANY) || !environment_python(w, &own))
+        return false;
+    bool fits = spec_accepts_python(bounds, &own.version, false), asked = is_asked_for(request, &own);
+    enum policy_env policy = policy_env((enum config_env_layer)w->config.sync_env_layer, fits, command);
+
+    if (policy == POLICY_ENV_REMAKE && !(request->kind == PY_ANY && fits))
+        return false;
+    w->python = own;
+    w->python_held = policy == POLICY_ENV_ASK;
+    w->python_kept = w->python_held || !asked;
+    return true;
 }
 
 bool workspace_python(struct workspace *w, struct err *e)
@@ -174,12 +201,16 @@ bool workspace_python(struct workspace *w, struct err *e)
         return true;
     if (!python_wish(w, &text, &origin, e) || !python_bounds(w, &bounds, e))
         return false;
-    if (text.n == 0 && environment_python(w, &bounds)) {
+    if (!python_request_parse(text, NULL, w->a, &request, e))
+        return err_wrap(e, "find the interpreter that " STR_FMT " asks for", STR_ARG(origin));
+    if (keeps_python(w, &request, &bounds)) {
+        if (w->python_kept && !w->python_held)
+            workspace_warn(w, STR_FMT " asks for Python " STR_FMT ", [sync] env_layer keeps " STR_FMT
+                           "; --python makes the environment anew", STR_ARG(origin), STR_ARG(text),
+                           STR_ARG(w->python.version_text));
         w->python_known = true;
         return true;
     }
-    if (!python_request_parse(text, NULL, w->a, &request, e))
-        return err_wrap(e, "find the interpreter that " STR_FMT " asks for", STR_ARG(origin));
     request.bounds = bounds.n ? &bounds : NULL;
     if (!python_find(&request, &search, w->a, &w->python, NULL, e) && text.n == 0 && bounds.n)
         return err_wrap(e, "pyproject.toml:%u: requires-python", w->project.requires_python_line);

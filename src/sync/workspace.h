@@ -16,6 +16,7 @@
 struct arena;
 struct env;
 struct err;
+struct trust;
 
 struct workspace {
     struct arena *a;
@@ -29,6 +30,9 @@ struct workspace {
     bool foreign_env;      /* --env: no project is needed */
     struct py_facts python;
     bool python_known;
+    bool python_kept; /* the files ask for another one; [sync] env_layer keeps the environment's */
+    bool python_held; /* likewise, although requires-python does not take it: the user has to decide */
+    struct trust *trust; /* settings of the project that widen power; NULL: none. sync/trust.h */
     VEC(struct str) warnings;
 };
 
