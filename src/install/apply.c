@@ -109,8 +109,8 @@ static struct generation manifest_of(const struct apply_spec *spec, struct arena
         qsort(p, spec->n, sizeof *p, package_order);
     for (size_t i = 0; i < spec->n_inputs; i++)
         inputs[i] = spec->inputs[i];
-    return (struct generation){ .reason = spec->reason, .packages = p, .n_packages = spec->n, .inputs = inputs,
-                                .n_inputs = spec->n_inputs };
+    return (struct generation){ .kind = spec->kind, .reason = spec->reason, .packages = p, .n_packages = spec->n,
+                                .inputs = inputs, .n_inputs = spec->n_inputs };
 }
 
 /* Entries that are linked for the first time here; those that stay were looked at when they came. */

@@ -43,6 +43,7 @@ struct apply_spec {
     const struct str *remove; /* plain layout, with keep_others: names of installed packages that go all the same */
     size_t n_remove;
     bool dry_run;     /* fill the result, change nothing */
+    enum generation_kind kind; /* GENERATION_SCRATCH: stands beside the lock, until that changes */
     /* Called with the tree built and not yet current, by its path below the environment; NULL: none. When it fails
      * the tree stays under a number, never current (GENERATION_FAILED, `aside`), and its error is the result. Generations only. */
     bool (*trial)(void *ctx, struct env *env, const char *tree, struct err *e);

@@ -65,6 +65,18 @@ static bool is_served(const struct env *env)
     return env->boot.n && env->layout == ENV_GENERATIONS && env->python.major == 3 && env->python.minor >= 6;
 }
 
+struct str boot_settings_of(struct env *env)
+{
+    struct err ignored = { 0 };
+    struct str text;
+
+    if (env->layout != ENV_GENERATIONS ||
+        !fd_read_if_there(env->dir, ".current/" INUSE, SETTINGS_MAX, &env->arena, &text, &ignored) || !text.p ||
+        !str_starts(text, STR("hook=")))
+        return STR("");
+    return text;
+}
+
 bool boot_fits(struct env *env)
 {
     AUTO_ARENA a = { 0 };

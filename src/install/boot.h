@@ -23,6 +23,8 @@ struct store;
 
 /* What `env->boot` is set to. `hook` and `pip` are the words of [hooks]. The program's own path goes with them. */
 MUST_USE struct str boot_settings(struct arena *a, const char *hook, const char *pip);
+/* Those that the current tree was made with, in env->arena; n == 0: none. */
+MUST_USE struct str boot_settings_of(struct env *env);
 
 /* Puts the files into a tree whose packages are there already. Nothing when env->boot is empty. */
 MUST_USE bool boot_add(struct env *env, const struct store *store, int tree, struct err *e);

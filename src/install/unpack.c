@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/vec.h"
 #include "base/work.h"
+#include "install/import_map.h"
 #include "install/wheel.h"
 #include "pep/record.h"
 
@@ -297,7 +298,10 @@ static bool finish(struct unpack *u, struct err *e)
     if (!wheel_record(w, &u->arena, &record))
         return err_set(e, ERR_PACKAGE, "RECORD becomes too large");
     d.record = buf_done(&record);
-    return store_stage_commit(u->store, &u->stage, &d, e);
+    if (!store_stage_commit(u->store, &u->stage, &d, e))
+        return false;
+    import_note(u->store, &d);
+    return true;
 }
 
 static void run_finish(struct job *j)

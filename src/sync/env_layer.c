@@ -68,8 +68,9 @@ static void set_boot(const struct workspace *w, struct env *env)
     static const char *const hook[] = { "suggest", "declared", "ask", "auto", "off" };
     static const char *const pip[] = { "intercept", "real", "block" };
 
-    if (!w->foreign_env)
-        env->boot = boot_settings(&env->arena, hook[w->config.hooks_import_hook], pip[w->config.hooks_pip_mode]);
+    env->boot = w->foreign_env ? boot_settings_of(env)
+                               : boot_settings(&env->arena, hook[w->config.hooks_import_hook],
+                                               pip[w->config.hooks_pip_mode]);
 }
 
 static bool take_lock(const struct workspace *w, struct env *env, struct err *e)
@@ -288,11 +289,30 @@ bool env_layer_apply(struct workspace *w, struct env *env, const struct store *s
         .inputs = change->input,
         .n_inputs = change->input ? 1 : 0,
         .keep_others = change->keep_others,
+/* What pip was told in a project is no change of the project: it stands beside the lock that the environment was made
+ * from, as a change by hand does, and goes when that lock changes. */
+static bool set_beside(struct workspace *w, struct env *env, struct apply_spec *spec, struct err *e)
+{
+    struct generation g = { 0 };
+    bool there = false;
+
+    if (!w->foreign_env || !str_eq(w->request->actor, STR("pip")) || env->boot.n == 0 || env->current == 0)
+        return true;
+    if (!generation_load(env, env->current, w->a, &g, &there, e))
+        return false;
+    spec->inputs = g.inputs;
+    spec->n_inputs = g.n_inputs;
+    spec->kind = GENERATION_SCRATCH;
+    return true;
+}
+
         .dry_run = change->dry_run,
     };
 
     for (size_t i = 0; i < wheels->n; i++) {
         const struct pkg_wheel *p = &wheels->p[i];
+    if (!set_beside(w, env, spec, e))
+        return false;
         struct apply_package *to = &c.p[c.n++];
 
         *to = (struct apply_package){
