@@ -8,9 +8,14 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "cli/common.h"
+#include "cli/daemon_link.h"
+#include "cli/directive.h"
 #include "cli/ui.h"
 #include "env/activate.h"
+#include "env/shell_init.h"
+#include "env/shell_text.h"
 
 #define TEXT_MAX ((size_t)1 << 20)
 
@@ -29,7 +34,53 @@ bool activate_is_subshell(void)
     const char *pid = getenv(SHELL_VARIABLE);
     uint64_t n;
 
-    return pid && str_to_u64(str_of(pid), &n) && n == (uint64_t)getppid();
+    return pid && str_to_u64(str_of(pid), &n) && (n == (uint64_t)getppid() || (n && n == (uint64_t)directive.pid));
+}
+
+struct activate_told activate_told(void)
+{
+    const char *env = getenv("BLAST_ENV"), *venv = getenv("VIRTUAL_ENV"), *project = getenv("BLAST_PROJECT");
+
+    if (!env || !*env || !venv || strcmp(env, venv) != 0)
+        return (struct activate_told){ { NULL, 0 }, { NULL, 0 } };
+    return (struct activate_told){ str_of(env), str_of(project ? project : "") };
+}
+
+static bool enter_text(struct cmd *c, const struct workspace *w, enum shell_kind shell, struct buf *out, struct err *e)
+{
+    struct shell_enter enter = {
+        .env = str_of(w->env_path),
+        .project = str_of(w->where.dir),
+        .name = workspace_name(w),
+        .stack = option_flag(&c->options, OPT_STACK),
+    };
+
+    if (strchr(w->env_path, ':'))
+        ui_warn("the path of the environment has a ':' in it, so its programs cannot stand in PATH");
+    return shell_enter_text(shell, &enter, out) ||
+           err_set(e, ERR_ENVIRONMENT, "the path of the environment is too long for a shell");
+}
+
+bool activate_here(struct cmd *c, const struct workspace *w, struct err *e)
+{
+    AUTO_BUF b;
+
+    buf_init(&b, TEXT_MAX);
+    if (!enter_text(c, w, directive.shell, &b, e) || !directive_send(buf_done(&b), e))
+        return err_as(e, ERR_ENVIRONMENT, "enter the environment in this shell");
+    if (directive.pid)
+        (void)daemon_session_begin(c, w, directive.pid);
+    return true;
+}
+
+bool activate_leave_here(struct err *e)
+{
+    AUTO_BUF b;
+
+    buf_init(&b, TEXT_MAX);
+    if (!shell_leave_text(directive.shell, &b) || !directive_send(buf_done(&b), e))
+        return err_as(e, ERR_ENVIRONMENT, "leave the environment in this shell");
+    return true;
 }
 
 bool activate_text(struct cmd *c, const struct workspace *w, struct str shell, struct str *out, struct err *e)
@@ -60,66 +111,141 @@ bool activate_text(struct cmd *c, const struct workspace *w, struct str shell, s
     return false;
 }
 
-/* A file without a name that the shell reads at its start: /dev/fd/N. */
-static bool start_file(struct cmd *c, struct str text, struct str *path, struct err *e)
+/* A file without a name that the shell reads at its start: /dev/fd/N. Its last line closes N, so that nothing the shell
+ * starts inherits it. */
+static bool start_file(struct cmd *c, struct buf *text, const char **path, struct err *e)
 {
     int fd = memfd_create("blast-start", MFD_CLOEXEC);
 
     if (fd < 0)
         return err_sys(e, "make the start file of the shell");
-    if (!fd_write_all(fd, text.p, text.n, "the start file", e))
+    (void)buf_printf(text, "exec %d<&-\n", fd);
+    if (!fd_write_all(fd, text->p, text->n, "the start file", e))
         return false;
-    *path = arena_printf(c->a, "/dev/fd/%d", fd);
+    *path = arena_printf(c->a, "/dev/fd/%d", fd).p;
     if (fcntl(fd, F_SETFD, 0) < 0) /* stays open for the shell */
         return err_sys(e, "hand the start file to the shell");
-    return lseek(fd, 0, SEEK_SET) == 0 || err_sys(e, "rewind the start file");
+    return true;
 }
 
-static bool quoted(struct cmd *c, enum activate_shell shell, const char *path, struct str *out)
-{
-    AUTO_BUF b;
+struct subshell {
+    struct cmd *c;
+    const struct workspace *w;
+    const char *shell;  /* the program */
+    enum shell_kind kind;
+    struct buf text;    /* shell-init and the word to enter */
+};
 
-    buf_init(&b, TEXT_MAX);
-    if (!activate_quote(shell, str_of(path), &b))
+static bool set(const char *name, const char *value, struct err *e)
+{
+    return (value ? setenv(name, value, 1) : unsetenv(name)) == 0 || err_sys(e, "set %s for the shell", name);
+}
+
+static bool text_of(struct subshell *s, const char *first, struct err *e)
+{
+    return (buf_str(&s->text, str_of(first)) && shell_init_text(s->kind, false, &s->text) &&
+            enter_text(s->c, s->w, s->kind, &s->text, e)) ||
+           err_set(e, ERR_ENVIRONMENT, "the start file of the shell is too large");
+}
+
+/* zsh reads its files from one folder: ours, which reads the user's. Both texts are static, so that two starts at once
+ * write the same. */
+static bool zsh_folder(struct subshell *s, struct err *e)
+{
+    const char *path = arena_printf(s->c->a, "%s/shell-v1/zsh", s->w->dirs.cache).p;
+    AUTO_FD dir = -1;
+
+    return (file_make_dirs(AT_FDCWD, path, 0700, e) && fd_open_dir(AT_FDCWD, path, &dir, e) &&
+            file_replace(dir, ".zshenv", str_of(shell_text_zshenv_zsh), 0600, FILE_NO_SYNC, e) &&
+            file_replace(dir, ".zshrc", str_of(shell_text_zshrc_zsh), 0600, FILE_NO_SYNC, e) &&
+            set("BLAST_ZDOTDIR", getenv("ZDOTDIR"), e) && set("ZDOTDIR", path, e)) ||
+           err_wrap(e, "prepare the start of zsh");
+}
+
+/* Becomes the shell; returns only on failure. Each kind is told in its own way what to read after the user's files. */
+static bool become(struct subshell *s, struct err *e)
+{
+    const char *path, *old = getenv("ENV");
+
+    switch (s->kind) {
+    case SHELL_BASH:
+        if (!text_of(s, "[ ! -r ~/.bashrc ] || . ~/.bashrc\n", e) || !start_file(s->c, &s->text, &path, e))
+            return false;
+        (void)execl(s->shell, s->shell, "--rcfile", path, "-i", (char *)NULL);
+        break;
+    case SHELL_ZSH:
+        if (!text_of(s, "", e) || !start_file(s->c, &s->text, &path, e) || !zsh_folder(s, e) ||
+            !set("BLAST_START", path, e))
+            return false;
+        (void)execl(s->shell, s->shell, "-i", (char *)NULL);
+        break;
+    case SHELL_SH:
+        if (!text_of(s, "if [ -n \"${BLAST_SH_ENV-}\" ]; then ENV=$BLAST_SH_ENV; else unset ENV; fi\n"
+                        "unset BLAST_SH_ENV\n"
+                        "[ ! -r \"${ENV-}\" ] || . \"$ENV\"\n", e) ||
+            !start_file(s->c, &s->text, &path, e) || !set("BLAST_SH_ENV", old, e) || !set("ENV", path, e))
+            return false;
+        (void)execl(s->shell, s->shell, "-i", (char *)NULL);
+        break;
+    case SHELL_FISH:
+    case SHELL_PWSH:
+        if (!text_of(s, "", e))
+            return false;
+        path = arena_cstr(s->c->a, buf_done(&s->text));
+        if (s->kind == SHELL_FISH)
+            (void)execl(s->shell, s->shell, "-C", path, (char *)NULL);
+        else
+            (void)execl(s->shell, s->shell, "-NoExit", "-Command", path, (char *)NULL);
+        break;
+    }
+    return err_sys(e, "start the shell %s", s->shell);
+}
+
+/* A shell of which we know nothing but that it inherits variables. */
+static bool become_other(const struct subshell *s, struct err *e)
+{
+    const char *old = getenv("PATH");
+    struct str bin = arena_printf(s->c->a, "%s/bin:%s", s->w->env_path, old ? old : "/usr/local/bin:/usr/bin:/bin");
+
+    if (!set("VIRTUAL_ENV", s->w->env_path, e) || !set("PATH", bin.p, e) || !set("PYTHONHOME", NULL, e))
         return false;
-    *out = arena_str(c->a, buf_done(&b));
-    return true;
+    (void)execl(s->shell, s->shell, "-i", (char *)NULL);
+    return err_sys(e, "start the shell %s", s->shell);
+}
+
+/* How to get along without a shell within the shell: said once. */
+static void tell_of_shell_init(struct cmd *c, const struct workspace *w, struct str shell)
+{
+    const char *said = arena_printf(c->a, "%s/shell-init-told", w->dirs.state).p;
+    AUTO_FD fd = -1;
+    struct err ignored = { 0 };
+
+    if (file_exists(AT_FDCWD, said) || !fd_open(AT_FDCWD, said, O_WRONLY | O_CREAT, 0600, &fd, &ignored))
+        return;
+    ui_note("to enter environments in the shell at hand, put into its start file: %s" STR_FMT "%s",
+            str_eq(shell, STR("fish")) ? "blast shell-init " : "eval \"$(blast shell-init ", STR_ARG(shell),
+            str_eq(shell, STR("fish")) ? " | source" : ")\"");
 }
 
 bool activate_subshell(struct cmd *c, const struct workspace *w, struct err *e)
 {
-    const char *shell = getenv("SHELL");
-    struct str path, word;
+    struct subshell s = { .c = c, .w = w, .shell = getenv("SHELL") };
 
-    if (!shell || !*shell)
-        shell = "/bin/sh";
-    struct str name = str_sub(str_of(shell), str_rfind(str_of(shell), '/') + 1, strlen(shell));
-    bool fish = str_eq(name, STR("fish")), bash = str_eq(name, STR("bash"));
-    const char *file = arena_printf(c->a, "%s/bin/activate%s", w->env_path, fish ? ".fish" : "").p;
+    if (!s.shell || !*s.shell)
+        s.shell = "/bin/sh";
+    const char *slash = strrchr(s.shell, '/');
+    struct str name = str_of(slash ? slash + 1 : s.shell);
+    bool known = shell_find(name, &s.kind);
 
-    if (!quoted(c, fish ? ACTIVATE_FISH : ACTIVATE_POSIX, file, &word))
-        return err_set(e, ERR_ENVIRONMENT, "the path of the environment is too long for a shell");
-    if (setenv(SHELL_VARIABLE, arena_printf(c->a, "%ld", (long)getpid()).p, 1) < 0)
-        return err_sys(e, "set the environment of the shell");
+    buf_init(&s.text, TEXT_MAX); /* lives until the shell takes our place */
     ui_note("a new shell with the environment active; exit or blast kill leaves it");
+    if (known)
+        tell_of_shell_init(c, w, name);
+    (void)daemon_session_begin(c, w, getpid()); /* the shell keeps our process id */
+    if (!set(SHELL_VARIABLE, arena_printf(c->a, "%ld", (long)getpid()).p, e))
+        return false;
     if (!ui_flush())
         return err_sys(e, "write to standard output");
     (void)signal(SIGPIPE, SIG_DFL); /* ours alone */
-    if (bash) {
-        struct str text = arena_printf(c->a, "[ -r ~/.bashrc ] && . ~/.bashrc\n. " STR_FMT "\n", STR_ARG(word));
-
-        if (!start_file(c, text, &path, e))
-            return false;
-        (void)execl(shell, shell, "--rcfile", path.p, "-i", (char *)NULL);
-    } else if (fish) {
-        (void)execl(shell, shell, "-C", arena_printf(c->a, "source " STR_FMT, STR_ARG(word)).p, (char *)NULL);
-    } else {
-        const char *old = getenv("PATH");
-        struct str bin = arena_printf(c->a, "%s/bin:%s", w->env_path, old ? old : "/usr/local/bin:/usr/bin:/bin");
-
-        if (setenv("VIRTUAL_ENV", w->env_path, 1) < 0 || setenv("PATH", bin.p, 1) < 0)
-            return err_sys(e, "set the environment of the shell");
-        (void)execl(shell, shell, "-i", (char *)NULL);
-    }
-    return err_sys(e, "start the shell %s", shell);
+    return known ? become(&s, e) : become_other(&s, e);
 }

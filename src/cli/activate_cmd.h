@@ -1,4 +1,6 @@
-/* Getting into an environment from `blast start`: a subshell on a terminal, or text for the shell to evaluate. */
+/* Getting into an environment from `blast start`, and out of it from `blast kill`: by words to the shell that called us
+ * (cli/directive.h), by a shell of its own on a terminal, or by text for a shell to evaluate.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -9,6 +11,9 @@ struct cmd;
 struct err;
 struct workspace;
 
+/* The shell that called us enters or leaves. Only where directive_is_heard(). */
+MUST_USE bool activate_here(struct cmd *c, const struct workspace *w, struct err *e);
+MUST_USE bool activate_leave_here(struct err *e);
 /* Replaces this process by an interactive shell with the environment active. Returns only on failure. */
 MUST_USE bool activate_subshell(struct cmd *c, const struct workspace *w, struct err *e);
 /* What `shell` (bash, zsh, sh, fish, csh) has to evaluate; in the command's arena. ERR_CONFIG for another one. */
@@ -18,3 +23,8 @@ MUST_USE bool activate_text(struct cmd *c, const struct workspace *w, struct str
 MUST_USE bool activate_is_subshell(void);
 /* The environment is active in this shell already. */
 MUST_USE bool activate_is_active(const struct workspace *w);
+/* Environment and project that a shell entered in place, as it tells its children; p == NULL: none. */
+struct activate_told {
+    struct str env, project;
+};
+struct activate_told activate_told(void);

@@ -6,13 +6,22 @@
 #include <stdlib.h>
 #include "base/err.h"
 #include "build_config.h"
+#include "cli/directive.h"
 #include "cli/help.h"
 #include "cli/interrupt.h"
 #include "cli/report.h"
 #include "cli/ui.h"
 
+/* The word of a command is its name in C. One with a hyphen stands here: `HYPHEN_name`, whose comma moves its word to
+ * the second place. */
+#define HYPHEN_shell_init ~, "shell-init"
+#define SECOND(a, b, ...) b
+#define SECOND_OF(...) SECOND(__VA_ARGS__)
+#define WORD(name) SECOND_OF(HYPHEN_##name, #name, ~)
+
 const struct command command_table[] = {
-#define COMMAND(name, arguments, where, text, examples) { #name, arguments, where, text, examples, cmd_##name },
+#define COMMAND(name, arguments, where, text, examples)                                                                \
+    { WORD(name), arguments, where, text, examples, cmd_##name },
 #include "cli/commands.def"
 #undef COMMAND
     { 0 },
@@ -120,6 +129,7 @@ int cli_main(int argc, char **argv)
 
     if (wants_version(argc, argv))
         return puts("blast " BLAST_VERSION) < 0;
+    directive_init();
     interrupt_init();
     (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write, seen by ui_flush() */
     bool ok = options_parse(argc, argv, where_of, c.a, &c.options, &e) && format_is_json(&c.options, &json, &e);

@@ -4,8 +4,11 @@
 #include "base/file.h"
 #include "cli/activate_cmd.h"
 #include "cli/common.h"
+#include "cli/directive.h"
 #include "cli/ui.h"
+#include "env/env.h"
 #include "sync/env_layer.h"
+#include "sync/trust.h"
 
 static bool write_config(struct cmd *c, struct workspace *w, const struct request *r, struct err *e)
 {
@@ -62,7 +65,14 @@ static bool activate(struct cmd *c, struct workspace *w, struct err *e)
 {
     if (option_flag(&c->options, OPT_NO_ACTIVATE))
         return true;
-    if (activate_is_active(w)) {
+    bool active = activate_is_active(w);
+
+    if (directive_is_heard() && !option_flag(&c->options, OPT_SUBSHELL)) {
+        if (active)
+            ui_detail("the environment is active in this shell already");
+        return activate_here(c, w, e); /* what the shell changed since is put right */
+    }
+    if (active) {
         ui_note("the environment is active in this shell already");
         return true;
     }
@@ -70,6 +80,24 @@ static bool activate(struct cmd *c, struct workspace *w, struct err *e)
         return activate_subshell(c, w, e);
     ui_note("activate it with: source %s/bin/activate", w->env_path);
     return true;
+}
+
+/* --if-trusted, for a shell that came into the folder: nothing is made or changed, and nothing of a project is believed
+ * that the user never used by hand. */
+static bool enter_only(struct cmd *c, struct workspace *w, struct err *e)
+{
+    struct trust t;
+
+    if (!env_is_there(w->env_path))
+        return true;
+    if (!trust_state(w, &t, e))
+        return false;
+    if (t.level == TRUST_NONE) {
+        ui_note("%s is not entered: nothing was started there by hand yet (blast start does)", w->where.dir);
+        c->exit_code = 5;
+        return true;
+    }
+    return activate(c, w, e);
 }
 
 bool cmd_start(struct cmd *c, struct err *e)
@@ -83,8 +111,11 @@ bool cmd_start(struct cmd *c, struct err *e)
     struct sync_job job = { .command = STR("start"), .watch = &common_watch, .timings = &t };
 
     common_request(c, &r);
-    if (!common_no_words(c, e) || !common_open(c, &r, &w, e) || !common_check_lists(c, &w, e) ||
-        !write_config(c, &w, &r, e))
+    if (!common_no_words(c, e) || !common_open(c, &r, &w, e) || !common_check_lists(c, &w, e))
+        return false;
+    if (option_flag(&c->options, OPT_IF_TRUSTED))
+        return enter_only(c, &w, e);
+    if (!write_config(c, &w, &r, e))
         return false;
     if ((shell.p && !activate_text(c, &w, shell, &activation, e)) || !sync_run(&w, &job, &o, e))
         return false;

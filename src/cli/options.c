@@ -166,12 +166,21 @@ static bool read_short(struct reader *r, int argc, char **argv, int *i)
     return true;
 }
 
+/* In a shell that entered an environment BLAST_ENV and BLAST_PROJECT tell programs which; they are no orders to us, or
+ * every command would work there, wherever the user stands. */
+static bool is_told(enum option_id id)
+{
+    const char *env = getenv("BLAST_ENV"), *active = getenv("VIRTUAL_ENV");
+
+    return (id == OPT_ENV || id == OPT_PROJECT) && env && active && strcmp(env, active) == 0;
+}
+
 static void read_variables(struct reader *r)
 {
     for (unsigned i = 0; i < OPTION_IDS; i++) {
         char name[64];
 
-        if (r->o->at[i].count || i == OPT_HELP || i == OPT_YES)
+        if (r->o->at[i].count || i == OPT_HELP || i == OPT_YES || is_told((enum option_id)i))
             continue;
         option_variable((enum option_id)i, name);
         const char *v = getenv(name);

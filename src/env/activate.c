@@ -1,5 +1,7 @@
 #include "env/activate.h"
 
+#include "env/shell_text.h"
+
 static bool quote_posix(struct str s, struct buf *out)
 {
     bool ok = buf_char(out, '\'');
@@ -37,6 +39,24 @@ static bool quote_csh(struct str s, struct buf *out)
     return ok && buf_char(out, '\'');
 }
 
+/* PowerShell ends such a word at any of its five single quotes, ' and U+2018 to U+201B; two of the same are one. */
+static bool quote_pwsh(struct str s, struct buf *out)
+{
+    bool ok = buf_char(out, '\'');
+
+    for (size_t i = 0; i < s.n; i++) {
+        struct str at = str_sub(s, i, s.n);
+        bool curly = at.n >= 3 && memcmp(at.p, "\xe2\x80", 2) == 0 && at.p[2] >= '\x98' && at.p[2] <= '\x9b';
+
+        ok = s.p[i] == '\'' ? buf_str(out, STR("''")) : buf_char(out, s.p[i]);
+        if (curly) {
+            ok = buf_str(out, str_sub(at, 1, 3)) && buf_str(out, str_sub(at, 0, 3));
+            i += 2;
+        }
+    }
+    return ok && buf_char(out, '\'');
+}
+
 bool activate_quote(enum activate_shell shell, struct str s, struct buf *out)
 {
     switch (shell) {
@@ -44,117 +64,21 @@ bool activate_quote(enum activate_shell shell, struct str s, struct buf *out)
         return quote_fish(s, out);
     case ACTIVATE_CSH:
         return quote_csh(s, out);
+    case ACTIVATE_PWSH:
+        return quote_pwsh(s, out);
     case ACTIVATE_POSIX:
         break;
     }
     return quote_posix(s, out);
 }
 
-/* @E stands for the quoted environment, @P for the quoted prompt. Shell variables that keep the old values are not
- * exported: they must not leak into children. Sourcing twice must not stack, so each begins by leaving. */
-static const char posix_text[] =
-    "# Source this file: . bin/activate (bash, zsh, dash)\n"
-    "deactivate () {\n"
-    "    if [ \"${_BLAST_OLD_PATH+set}\" = set ]; then\n"
-    "        PATH=$_BLAST_OLD_PATH\n"
-    "        export PATH\n"
-    "        unset _BLAST_OLD_PATH\n"
-    "    fi\n"
-    "    if [ \"${_BLAST_OLD_PYTHONHOME+set}\" = set ]; then\n"
-    "        PYTHONHOME=$_BLAST_OLD_PYTHONHOME\n"
-    "        export PYTHONHOME\n"
-    "        unset _BLAST_OLD_PYTHONHOME\n"
-    "    fi\n"
-    "    if [ \"${_BLAST_OLD_PS1+set}\" = set ]; then\n"
-    "        PS1=$_BLAST_OLD_PS1\n"
-    "        unset _BLAST_OLD_PS1\n"
-    "    fi\n"
-    "    hash -r 2>/dev/null\n"
-    "    unset VIRTUAL_ENV VIRTUAL_ENV_PROMPT\n"
-    "    if [ \"${1-}\" != nondestructive ]; then\n"
-    "        unset -f deactivate\n"
-    "    fi\n"
-    "}\n"
-    "deactivate nondestructive\n"
-    "VIRTUAL_ENV=@E\n"
-    "export VIRTUAL_ENV\n"
-    "VIRTUAL_ENV_PROMPT=@P\n"
-    "export VIRTUAL_ENV_PROMPT\n"
-    "_BLAST_OLD_PATH=$PATH\n"
-    "PATH=$VIRTUAL_ENV/bin:$PATH\n"
-    "export PATH\n"
-    "if [ \"${PYTHONHOME+set}\" = set ]; then\n"
-    "    _BLAST_OLD_PYTHONHOME=$PYTHONHOME\n"
-    "    unset PYTHONHOME\n"
-    "fi\n"
-    "if [ -z \"${VIRTUAL_ENV_DISABLE_PROMPT-}\" ] && [ \"${PS1+set}\" = set ]; then\n"
-    "    _BLAST_OLD_PS1=$PS1\n"
-    "    PS1=\"($VIRTUAL_ENV_PROMPT) $PS1\"\n"
-    "fi\n"
-    "hash -r 2>/dev/null\n";
-
-static const char fish_text[] =
-    "# Source this file: source bin/activate.fish\n"
-    "function deactivate -d 'leave the environment'\n"
-    "    if set -q _BLAST_OLD_PATH\n"
-    "        set -gx PATH $_BLAST_OLD_PATH\n"
-    "        set -e _BLAST_OLD_PATH\n"
-    "    end\n"
-    "    if set -q _BLAST_OLD_PYTHONHOME\n"
-    "        set -gx PYTHONHOME $_BLAST_OLD_PYTHONHOME\n"
-    "        set -e _BLAST_OLD_PYTHONHOME\n"
-    "    end\n"
-    "    if functions -q _blast_old_prompt\n"
-    "        functions -e fish_prompt\n"
-    "        functions -c _blast_old_prompt fish_prompt\n"
-    "        functions -e _blast_old_prompt\n"
-    "    end\n"
-    "    set -e VIRTUAL_ENV\n"
-    "    set -e VIRTUAL_ENV_PROMPT\n"
-    "    if test \"$argv[1]\" != nondestructive\n"
-    "        functions -e deactivate\n"
-    "    end\n"
-    "end\n"
-    "deactivate nondestructive\n"
-    "set -gx VIRTUAL_ENV @E\n"
-    "set -gx VIRTUAL_ENV_PROMPT @P\n"
-    "set -g _BLAST_OLD_PATH $PATH\n"
-    "set -gx PATH \"$VIRTUAL_ENV/bin\" $PATH\n"
-    "if set -q PYTHONHOME\n"
-    "    set -g _BLAST_OLD_PYTHONHOME $PYTHONHOME\n"
-    "    set -e PYTHONHOME\n"
-    "end\n"
-    "if test -z \"$VIRTUAL_ENV_DISABLE_PROMPT\"; and functions -q fish_prompt\n"
-    "    functions -c fish_prompt _blast_old_prompt\n"
-    "    function fish_prompt\n"
-    "        set -l last $status\n"
-    "        printf '(%s) ' $VIRTUAL_ENV_PROMPT\n"
-    "        sh -c \"exit $last\"\n"
-    "        _blast_old_prompt\n"
-    "    end\n"
-    "end\n";
-
-static const char csh_text[] =
-    "# Source this file: source bin/activate.csh\n"
-    "alias deactivate 'test $?_BLAST_OLD_PATH != 0 && setenv PATH \"$_BLAST_OLD_PATH:q\" && unset _BLAST_OLD_PATH; "
-    "rehash; test $?_BLAST_OLD_PROMPT != 0 && set prompt=\"$_BLAST_OLD_PROMPT:q\" && unset _BLAST_OLD_PROMPT; "
-    "unsetenv VIRTUAL_ENV; unsetenv VIRTUAL_ENV_PROMPT; test \"\\!:*\" != nondestructive && unalias deactivate'\n"
-    "deactivate nondestructive\n"
-    "setenv VIRTUAL_ENV @E\n"
-    "setenv VIRTUAL_ENV_PROMPT @P\n"
-    "set _BLAST_OLD_PATH=\"$PATH:q\"\n"
-    "setenv PATH \"$VIRTUAL_ENV:q/bin:$PATH:q\"\n"
-    "unsetenv PYTHONHOME\n"
-    "if ( ! $?VIRTUAL_ENV_DISABLE_PROMPT && $?prompt ) then\n"
-    "    set _BLAST_OLD_PROMPT=\"$prompt:q\"\n"
-    "    set prompt=\"($VIRTUAL_ENV_PROMPT:q) $prompt:q\"\n"
-    "endif\n"
-    "rehash\n";
-
+/* In the texts @E stands for the quoted environment, @P for the quoted prompt. Shell variables that keep the old values
+ * are not exported: they must not leak into children. Sourcing twice must not stack, so each begins by leaving. */
 bool activate_script(enum activate_shell shell, struct str env, struct str prompt, struct buf *out)
 {
-    struct str text = shell == ACTIVATE_FISH ? str_of(fish_text) : shell == ACTIVATE_CSH ? str_of(csh_text)
-                                                                                         : str_of(posix_text);
+    struct str text = str_of(shell == ACTIVATE_FISH  ? shell_text_activate_fish
+                             : shell == ACTIVATE_CSH ? shell_text_activate_csh
+                                                     : shell_text_activate_sh);
 
     for (;;) {
         size_t at = str_find(text, '@');

@@ -133,7 +133,8 @@ def program():
 @pytest.fixture(scope="session")
 def commands():
     """The names in the table of commands."""
-    return re.findall(r"^COMMAND\((\w+)", (ROOT / "src/cli/commands.def").read_text(), re.M)
+    return [name.replace("_", "-")
+            for name in re.findall(r"^COMMAND\((\w+)", (ROOT / "src/cli/commands.def").read_text(), re.M)]
 
 
 @pytest.fixture

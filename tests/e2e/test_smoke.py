@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 TABLE = (Path(__file__).resolve().parents[2] / "src/cli/commands.def").read_text()
-COMMANDS = re.findall(r"^COMMAND\((\w+)", TABLE, re.M)
+COMMANDS = [name.replace("_", "-") for name in re.findall(r"^COMMAND\((\w+)", TABLE, re.M)]
 
 
 def test_version_is_one_line(blast):
