@@ -12,12 +12,15 @@
 #include "cli/options.h"
 
 struct err;
+struct failure;
 
 struct cmd {
     const struct command *command;
     struct options options;
     struct arena *a; /* lives as long as the command */
     int exit_code;
+    struct str details;      /* members for the error's JSON, as an object; n == 0: none */
+    struct failure *failure; /* for the request: what a resolve without solution leaves behind */
 };
 
 struct command {

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "cli/common.h"
+#include "cli/settle.h"
 #include "cli/ui.h"
 
 bool cmd_sync(struct cmd *c, struct err *e)
@@ -23,7 +24,7 @@ bool cmd_sync(struct cmd *c, struct err *e)
     job.no_lock = !r.project_inputs;
     if (!common_no_words(c, e) || !common_open(c, &r, &w, e) || !common_check_lists(c, &w, e))
         return false;
-    if (!sync_run(&w, &job, &o, e))
+    if (!settle_sync(c, &w, true, &job, &o, e))
         return false;
     common_outcome(c, &w, &o, &t, begun);
     if (job.check && o.would_change) {

@@ -4,6 +4,7 @@
 #include "cli/common.h"
 #include "cli/edit.h"
 #include "cli/graph.h"
+#include "cli/settle.h"
 #include "lock/lock.h"
 
 /* A name that is in no lock would be passed over in silence. Without a lock there is nothing to compare with. */
@@ -35,7 +36,7 @@ bool cmd_update(struct cmd *c, struct err *e)
     r.upgrade_only = (struct str_list){ c->options.words.p, c->options.words.n };
     if (!common_open(c, &r, &w, e) || !check_words(c, &w, e) || !common_check_lists(c, &w, e))
         return false;
-    bool ok = option_flag(&c->options, OPT_BUMP) ? edit_bump(c, &w, &r, &job, &o, e) : sync_run(&w, &job, &o, e);
+    bool ok = option_flag(&c->options, OPT_BUMP) ? edit_bump(c, &w, &r, &job, &o, e) : settle_sync(c, &w, false, &job, &o, e);
 
     if (!ok)
         return false;

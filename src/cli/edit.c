@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "cli/common.h"
+#include "cli/settle.h"
 #include "cli/ui.h"
 #include "codec/toml_edit.h"
 #include "config/project.h"
@@ -154,7 +155,7 @@ bool edit_install(struct cmd *c, struct workspace *w, struct request *r, struct 
         !add_all(c, &ed, e) || !look_at(c, w, ed.text, e))
         return false;
     if (!try_lock(w, job, &l, e))
-        return e->kind == ERR_RESOLUTION ? nothing_changed(c, e) : false;
+        return settle_conflict(c, w, ed.text, job, out, e) || (e->kind == ERR_RESOLUTION && nothing_changed(c, e));
     r->refresh = false; /* the pages came just now; the second resolve only takes the bounds in */
     if (!add_bounds(c, &ed, &l.lock, e) || !look_at(c, w, ed.text, e))
         return false;

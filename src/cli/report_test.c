@@ -12,7 +12,7 @@ static void assert_json(const struct err *e, const char *want)
     AUTO_BUF b;
 
     buf_init(&b, 1 << 16);
-    report_json(e, &b);
+    report_json(e, STR(""), &b);
     assert_string_equal(buf_done(&b).p, want);
 }
 
@@ -41,7 +41,7 @@ static void a_full_error_still_fits(void **state)
     (void)err_set(&e, ERR_NETWORK, "%2000s", "\x01");
     (void)err_hint(&e, "%500s", "\x02");
     buf_init(&b, 1 << 16);
-    report_json(&e, &b);
+    report_json(&e, STR(""), &b);
     assert_false(b.full);
     assert_true(str_ends(buf_done(&b), STR("\"exit\":6}}")));
 }

@@ -73,6 +73,26 @@ bool source_applies(const struct source *s, const struct source_need *need, stru
            marker_is_true(need->req.marker, s->catalog->target->env, &extra, 1);
 }
 
+struct source_need *source_effective(struct source *s, struct source_need *need, size_t i, struct str *origin)
+{
+    bool overridden = false;
+
+    for (size_t k = 0; k < s->overrides.n; k++) {
+        size_t root = s->overrides.p[k];
+        struct source_need *o = s->needs.p[s->root_need[root]];
+
+        if (o->project != need->project)
+            continue;
+        overridden = true;
+        if (!o->base_true || i--)
+            continue;
+        if (origin)
+            *origin = s->roots[root].origin;
+        return o;
+    }
+    return overridden || i ? NULL : need;
+}
+
 /* Ranks that the specifiers allow. */
 static struct set ranks_of(struct source *s, const struct spec *spec, const struct catalog_project *p)
 {
@@ -140,7 +160,7 @@ static void note_root(struct source *s, const struct source_root *r, uint32_t pr
     p->wants_pre = p->wants_pre || spec_mentions_prerelease(spec);
     if (pins(spec))
         p->pinned = spec;
-    if (!r->constraint)
+    if (!r->constraint || r->override)
         return;
     /* several constraints on one project: their clauses together */
     struct spec *all = ARENA_NEW(&s->a, struct spec);
@@ -179,6 +199,8 @@ bool source_open(struct source *s, struct catalog *c, const struct source_root *
         need->project = catalog_project(c, r->req.key);
         s->root_need[i] = (uint32_t)s->needs.n;
         VEC_PUSH_IN(&s->a, &s->needs, need);
+        if (r->override)
+            VEC_PUSH_IN(&s->a, &s->overrides, i);
         if (need->base_true && r->req.url.n && !c->projects.p[need->project]->only_direct)
             return err_set(e, ERR_PACKAGE, "the URL of '" STR_FMT "' was not prepared", STR_ARG(r->text));
         if (need->base_true)
@@ -195,6 +217,25 @@ void source_close(struct source *s)
     arena_clear(&s->a);
 }
 
+/* False while the ranks of one of those that count are not known; what is lacking is noted. */
+static bool effective_sets(struct source *s, struct source_need *need)
+{
+    struct source_need *one;
+    bool all = true;
+
+    for (size_t i = 0; (one = source_effective(s, need, i, NULL)); i++)
+        all = source_need_set(s, one) && all;
+    return all;
+}
+
+static void add_effective(struct source *s, struct source_need *need, struct str origin, struct dep_list *out)
+{
+    struct source_need *one;
+
+    for (size_t i = 0; (one = source_effective(s, need, i, &origin)); i++)
+        add_need(s, one, origin, out);
+}
+
 static enum solve_answer root_deps(struct source *s, struct solve_deps *out)
 {
     struct dep_list list = { 0 };
@@ -203,16 +244,16 @@ static enum solve_answer root_deps(struct source *s, struct solve_deps *out)
     for (size_t i = 0; !s->root_ready && i < s->n_roots; i++) {
         struct source_need *need = s->needs.p[s->root_need[i]];
 
-        if (need->base_true && !s->roots[i].constraint && !source_need_set(s, need))
+        if (need->base_true && !s->roots[i].constraint && !effective_sets(s, need))
             all = false; /* note all that lack, then wait for them together */
     }
     if (!all)
         return SOLVE_PENDING;
     for (size_t i = 0; !s->root_ready && i < s->n_roots; i++) {
-        const struct source_need *need = s->needs.p[s->root_need[i]];
+        struct source_need *need = s->needs.p[s->root_need[i]];
 
         if (need->base_true && !s->roots[i].constraint)
-            add_need(s, need, s->roots[i].origin, &list);
+            add_effective(s, need, s->roots[i].origin, &list);
     }
     if (!s->root_ready) {
         s->root = list.dep.p;
@@ -345,13 +386,13 @@ static enum solve_answer collect(struct source *s, const struct source_package *
 
         if (!source_applies(s, need, sp->extra))
             continue;
-        if (need->bad) {
+        if (need->bad && source_effective(s, need, 0, NULL) == need) {
             *out = (struct solve_deps){ .reason = need->why };
             return SOLVE_UNUSABLE;
         }
-        all = source_need_set(s, need) && all;
+        all = effective_sets(s, need) && all;
         if (all)
-            add_need(s, need, STR(""), &list);
+            add_effective(s, need, STR(""), &list);
     }
     if (!all)
         return SOLVE_PENDING;

@@ -22,6 +22,8 @@ struct source_root {
     struct str text;   /* as written */
     struct str origin; /* "pyproject.toml:14" */
     bool constraint;   /* only bounds a package that is needed anyway */
+    bool override;     /* stands for every requirement on its package, whoever states it (as uv's overrides): with a
+                        * marker that does not hold the package is not needed at all. `constraint` is set too */
 };
 
 /* A requirement text, understood once. */
@@ -57,6 +59,7 @@ struct source {
     const struct source_root *roots;
     size_t n_roots;
     uint32_t *root_need;
+    VEC(size_t) overrides;               /* numbers of the roots that are some */
     struct map deps_of; /* (package, rank) -> index into deps */
     VEC(struct solve_deps) deps;
     bool no_deps;
@@ -73,6 +76,10 @@ MUST_USE struct solve_source source_interface(struct source *s);
 /* The set of ranks that a requirement text allows; false when the project's listing is lacking. */
 MUST_USE bool source_need_set(struct source *s, struct source_need *need);
 MUST_USE struct source_need *source_need_of(struct source *s, struct str text);
+/* What counts in the place of a requirement: itself, or the overrides of its package. Number i of them, NULL past the
+ * last; *origin (may be NULL) is where an override stands, else untouched. */
+MUST_USE struct source_need *source_effective(struct source *s, struct source_need *need, size_t i,
+                                              struct str *origin);
 /* Does it hold for the base (extra.n == 0), or because of this extra only? */
 MUST_USE bool source_applies(const struct source *s, const struct source_need *need, struct str extra);
 MUST_USE uint32_t source_package_of(struct source *s, uint32_t project, struct str extra);

@@ -14,6 +14,7 @@
 #include "store/store.h"
 #include "sync/inputs.h"
 #include "sync/pkg_layer.h"
+#include "sync/recover.h"
 #include "sync/workspace.h"
 
 #define LOCK_TIMEOUT_MS 300000u
@@ -62,10 +63,11 @@ static void waiting(void *user)
         p->request->waiting(p->env->path);
 }
 
-/* Environments of projects get Blast's own start-up files; those that --env names belong to somebody else. */
+/* Environments of projects get Blast's own start-up files. One that --env names belongs to somebody else, and keeps
+ * them only when it has them. */
 static void set_boot(const struct workspace *w, struct env *env)
 {
-    static const char *const hook[] = { "suggest", "declared", "ask", "auto", "off" };
+    static const char *const hook[] = { "off", "suggest", "ask", "declared", "auto" };
     static const char *const pip[] = { "intercept", "real", "block" };
 
     env->boot = w->foreign_env ? boot_settings_of(env)
@@ -76,10 +78,24 @@ static void set_boot(const struct workspace *w, struct env *env)
 static bool take_lock(const struct workspace *w, struct env *env, struct err *e)
 {
     struct patience p = { w->request, env };
-    struct env_wait wait = { .waiting = waiting, .user = &p, .timeout_ms = LOCK_TIMEOUT_MS };
+    struct env_wait wait = { .waiting = waiting, .user = &p,
+                             .timeout_ms = w->request->lock_wait_ms ? w->request->lock_wait_ms : LOCK_TIMEOUT_MS };
 
-    return env_lock(env, &wait, e);
     set_boot(w, env);
+    return env_lock(env, &wait, e);
+}
+
+/* Damage is dealt with as recovery_mode says, and what came of it looked at afresh. Closes env on failure. */
+static bool mend(struct workspace *w, struct env *env, struct err *e)
+{
+    bool did;
+
+    if (!recover_damage(env, w->a).n)
+        return true;
+    bool ok = take_lock(w, env, e) && recover_env(w, env, &did, e);
+
+    env_close(env);
+    return ok && env_open(w->env_path, w->dirs.state, env, e);
 }
 
 bool env_layer_open(struct workspace *w, struct env *env, bool *made, struct err *e)
@@ -92,7 +108,7 @@ bool env_layer_open(struct workspace *w, struct env *env, bool *made, struct err
         return err_hint(e, "make it with: blast venv %s", w->env_path);
     }
     if (there) {
-        if (!env_open(w->env_path, w->dirs.state, env, e))
+        if (!env_open(w->env_path, w->dirs.state, env, e) || !mend(w, env, e))
             return false;
         if (w->foreign_env && workspace_python_of(w, env, e) && take_lock(w, env, e))
             return true;
@@ -123,6 +139,19 @@ bool env_layer_open(struct workspace *w, struct env *env, bool *made, struct err
         return true;
     env_close(env);
     return false;
+}
+
+bool env_layer_replaces(struct workspace *w)
+{
+    struct err ignored = { 0 };
+    struct env env;
+
+    if (w->foreign_env || !env_is_there(w->env_path) || !env_open(w->env_path, NULL, &env, &ignored))
+        return false;
+    bool stays = env_trouble(&env).n == 0 && same_python(&env, &w->python);
+
+    env_close(&env);
+    return !stays;
 }
 
 bool env_layer_read(struct workspace *w, struct env *env, struct err *e)
@@ -260,10 +289,29 @@ static void keep_plan(struct arena *a, struct plan *p)
     }
 }
 
+/* What pip was told in a project is no change of the project: it stands beside the lock that the environment was made
+ * from, as a change by hand does, and goes when that lock changes. */
+static bool set_beside(struct workspace *w, struct env *env, struct apply_spec *spec, struct err *e)
+{
+    struct generation g = { 0 };
+    bool there = false;
+
+    if (!w->foreign_env || !str_eq(w->request->actor, STR("pip")) || env->boot.n == 0 || env->current == 0)
+        return true;
+    if (!generation_load(env, env->current, w->a, &g, &there, e))
+        return false;
+    spec->inputs = g.inputs;
+    spec->n_inputs = g.n_inputs;
+    spec->kind = GENERATION_SCRATCH;
+    return true;
+}
+
 static bool run_apply(struct workspace *w, struct env *env, struct apply_spec *spec, const struct content *c,
                       struct apply_result *out, struct err *e)
 {
     if (w->request->link_mode.n && !link_mode_parse(w->request->link_mode, &spec->mode, e))
+        return false;
+    if (!set_beside(w, env, spec, e))
         return false;
     spec->wanted = c->p;
     spec->n = c->n;
@@ -289,30 +337,14 @@ bool env_layer_apply(struct workspace *w, struct env *env, const struct store *s
         .inputs = change->input,
         .n_inputs = change->input ? 1 : 0,
         .keep_others = change->keep_others,
-/* What pip was told in a project is no change of the project: it stands beside the lock that the environment was made
- * from, as a change by hand does, and goes when that lock changes. */
-static bool set_beside(struct workspace *w, struct env *env, struct apply_spec *spec, struct err *e)
-{
-    struct generation g = { 0 };
-    bool there = false;
-
-    if (!w->foreign_env || !str_eq(w->request->actor, STR("pip")) || env->boot.n == 0 || env->current == 0)
-        return true;
-    if (!generation_load(env, env->current, w->a, &g, &there, e))
-        return false;
-    spec->inputs = g.inputs;
-    spec->n_inputs = g.n_inputs;
-    spec->kind = GENERATION_SCRATCH;
-    return true;
-}
-
         .dry_run = change->dry_run,
+        .trial = change->trial,
+        .trial_ctx = change->trial_ctx,
+        .aside = change->aside,
     };
 
     for (size_t i = 0; i < wheels->n; i++) {
         const struct pkg_wheel *p = &wheels->p[i];
-    if (!set_beside(w, env, spec, e))
-        return false;
         struct apply_package *to = &c.p[c.n++];
 
         *to = (struct apply_package){

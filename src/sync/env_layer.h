@@ -22,6 +22,8 @@ struct workspace;
  * another interpreter or its own is gone. *made says so. A foreign environment (--env) is never made or replaced:
  * ERR_ENVIRONMENT. The environment comes locked. */
 MUST_USE bool env_layer_open(struct workspace *w, struct env *env, bool *made, struct err *e);
+/* Would env_layer_open() replace the environment that is there? The interpreter is known. */
+MUST_USE bool env_layer_replaces(struct workspace *w);
 /* Opens what is there for reading, without a lock. ERR_ENVIRONMENT with a hint when there is none. */
 MUST_USE bool env_layer_read(struct workspace *w, struct env *env, struct err *e);
 
@@ -35,6 +37,9 @@ struct env_change {
     struct str command;   /* for the history: "install flask" */
     bool keep_others;     /* what is installed besides stays */
     bool dry_run;
+    bool (*trial)(void *ctx, struct env *env, const char *tree, struct err *e); /* see struct apply_spec */
+    void *trial_ctx;
+    uint32_t *aside;
 };
 
 MUST_USE bool env_layer_apply(struct workspace *w, struct env *env, const struct store *store,

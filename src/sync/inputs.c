@@ -83,8 +83,17 @@ static bool from_project(struct workspace *w, struct inputs *in, struct err *e)
     if (p->dynamic_dependencies)
         workspace_warn(w, "pyproject.toml: the dependencies are dynamic, which only a build of the project can tell; "
                           "they are not installed");
-    if (p->overrides.n)
-        workspace_warn(w, "pyproject.toml: [tool.blast] overrides are not applied yet");
+    for (size_t i = 0; i < p->overrides.n; i++) {
+        struct source_root r = {
+            .text = p->overrides.p[i].text,
+            .origin = arena_printf(w->a, "pyproject.toml:%u", p->overrides.p[i].line),
+            .constraint = true,
+            .override = true,
+        };
+
+        if (!add_root(w, in, &r, 0, e))
+            return false;
+    }
     return true;
 }
 
@@ -403,7 +412,8 @@ static bool make_digest(struct workspace *w, struct inputs *in, struct err *e)
 
     buf_init(&b, DIGEST_TEXT_MAX);
     for (size_t i = 0; i < in->roots.n; i++)
-        (void)buf_printf(&b, "%c %llx " STR_FMT "\n", in->roots.p[i].constraint ? 'c' : 'r',
+        (void)buf_printf(&b, "%c %llx " STR_FMT "\n",
+                         in->roots.p[i].override ? 'o' : in->roots.p[i].constraint ? 'c' : 'r',
                          (unsigned long long)in->lists.p[i], STR_ARG(in->roots.p[i].text));
     for (size_t i = 0; i < in->hashes.n; i++)
         (void)buf_printf(&b, "hash " STR_FMT "\n", STR_ARG(in->hashes.p[i].hash));

@@ -162,6 +162,15 @@ static bool settle(struct workspace *w, struct str text, uint32_t seq, struct er
     return before != seq || journal_undo(w, file, n, e);
 }
 
+bool journal_is_there(struct workspace *w)
+{
+    AUTO_FD dir = -1;
+    struct err ignored = { 0 };
+    char name[64];
+
+    return place(w, false, &dir, name, &ignored) && dir >= 0 && file_exists(dir, name);
+}
+
 bool journal_recover(struct workspace *w, uint32_t seq, bool *did, struct err *e)
 {
     AUTO_FD dir = -1;

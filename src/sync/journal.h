@@ -30,5 +30,6 @@ MUST_USE bool journal_begin(struct workspace *w, const struct journal_file *file
 /* Puts the old texts back: after a failure. */
 MUST_USE bool journal_undo(struct workspace *w, const struct journal_file *file, size_t n, struct err *e);
 MUST_USE bool journal_end(struct workspace *w, struct err *e);
+MUST_USE bool journal_is_there(struct workspace *w);
 /* Finds a journal left by a crash and settles it; `seq` is the environment's generation now. *did: there was one. */
 MUST_USE bool journal_recover(struct workspace *w, uint32_t seq, bool *did, struct err *e);

@@ -111,7 +111,7 @@ bool lockfile_make(const struct pkg_job *job, const char *path, struct lockfile 
 {
     struct workspace *w = job->w;
     const struct request *r = w->request;
-    struct lock_origin origin;
+    struct lock_origin origin, ready;
     struct pins p = { 0 };
 
     *out = (struct lockfile){ 0 };
@@ -123,6 +123,11 @@ bool lockfile_make(const struct pkg_job *job, const char *path, struct lockfile 
     out->text = out->old_text;
     bool peeked = out->old_text.p && !as_text && lock_peek(w->a, out->old_text, &origin);
 
+    if (job->offered.n && lock_peek(w->a, job->offered, &ready) && str_eq(ready.inputs, job->in->digest)) {
+        out->text = job->offered;
+        out->changed = !out->old_text.p || !str_eq(out->old_text, out->text);
+        return true;
+    }
     if (peeked && str_eq(origin.inputs, job->in->digest) && !r->upgrade && r->upgrade_only.n == 0) {
         out->fresh = true;
         return true;

@@ -43,6 +43,7 @@ struct pkg_job {
     const struct watch *watch; /* may be NULL */
     struct timings *timings;
     bool trial;                /* looks for a way out (sync/repair.h): a failure needs no advice */
+    struct str offered;        /* text of a lock made before (struct sync_job, lock_new) */
     uint64_t until;            /* clock_ms() after which a trial that must wait for the index is given up; 0: never */
 };
 

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include "base/str.h"
 
+struct failure;
+
 struct str_list {
     const struct str *p;
     size_t n;
@@ -26,10 +28,13 @@ struct request {
     struct str actor; /* who acts: cli | daemon | pip | import-hook */
     struct str why;   /* what made it happen, for the history and the audit log; n == 0: the command says it */
     struct str prerelease, resolution, exclude_newer, link_mode;
+    struct failure *failure; /* a resolve without solution leaves its facts there; may be NULL; sync/failure.h */
+    unsigned lock_wait_ms;   /* how long another changer of the environment is waited for; 0: five minutes */
     void (*waiting)(const char *env); /* another process changes that environment; may be NULL */
     bool sdists; /* source distributions with static metadata count: the lock is not installed now */
     bool no_index, no_build, require_hashes, no_deps;
     bool offline, refresh, upgrade, frozen, dry_run;
+    bool remake;         /* the environment is made anew for the interpreter asked for, whatever env_layer says */
     bool project_inputs; /* with --env: the inputs are the project's all the same (sync) */
 };
 

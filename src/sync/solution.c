@@ -48,10 +48,12 @@ static void reach_need(struct walk *k, const struct source_need *n, uint64_t lis
 static void spread(struct walk *k)
 {
     for (size_t i = 0; i < k->in->roots.n; i++) {
-        const struct source_need *n = k->s->needs.p[k->s->root_need[i]];
+        struct source_need *n = k->s->needs.p[k->s->root_need[i]], *one;
 
-        if (!k->in->roots.p[i].constraint && n->base_true)
-            reach_need(k, n, k->in->lists.p[i]);
+        if (k->in->roots.p[i].constraint || !n->base_true)
+            continue;
+        for (size_t o = 0; (one = source_effective(k->s, n, o, NULL)); o++)
+            reach_need(k, one, k->in->lists.p[i]);
     }
     while (k->queue.n) {
         uint32_t pkg = k->queue.p[--k->queue.n], rank = solve_decision(k->solver, pkg);

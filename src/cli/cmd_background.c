@@ -1,0 +1,57 @@
+/* blast background VERB: what the daemon's jobs run. One JSON object, whatever happens. */
+#include "base/err.h"
+#include "cli/common.h"
+#include "sync/background.h"
+
+static void print(const struct background *b)
+{
+    struct json_result r;
+
+    json_result_begin(&r, "blast.background/1");
+    json_write_member_cstr(&r.w, "state", background_word(b->state));
+    json_write_member_u64(&r.w, "generation", b->generation);
+    json_write_member(&r.w, "changes", b->changes);
+    json_write_key(&r.w, STR("decision"));
+    if (b->decision)
+        json_write_u64(&r.w, b->decision);
+    else
+        json_write_null(&r.w);
+    json_write_member(&r.w, "message", b->message);
+    json_write_member_u64(&r.w, "exit", (uint64_t)b->exit);
+    json_result_end(&r);
+}
+
+static bool verb_of(struct cmd *c, enum background_verb *verb, struct err *e)
+{
+    static const char *const words[] = { "sync", "update", "check" };
+    const struct options *o = &c->options;
+
+    for (size_t i = 0; o->words.n == 1 && i < COUNT(words); i++) {
+        if (!str_eq(o->words.p[0], str_of(words[i])))
+            continue;
+        *verb = (enum background_verb)i;
+        return true;
+    }
+    return err_set(e, ERR_CONFIG, "blast background takes one of sync, update, check and snapshot");
+}
+
+bool cmd_background(struct cmd *c, struct err *e)
+{
+    struct request r;
+    AUTO_WORKSPACE w = { 0 };
+    struct timings t = { 0 };
+    enum background_verb verb = BACKGROUND_SYNC;
+    struct background b = { .changes = STR_INIT(""), .message = STR_INIT("") };
+    struct err why = { 0 };
+
+    common_request(c, &r);
+    if (!verb_of(c, &verb, e))
+        return false;
+    if (common_open(c, &r, &w, &why))
+        background_run(&w, verb, &t, &b);
+    else
+        b = background_failed(&why, &(struct workspace){ .a = c->a }); /* a file in the middle of an edit, say */
+    print(&b);
+    c->exit_code = b.exit;
+    return true;
+}
