@@ -6,6 +6,9 @@
 #include "base/attr.h"
 #include "base/str.h"
 
+struct arena;
+struct err;
+
 /* Verb, word: `blast background WORD` does it. */
 #define JOB_VERB_WORDS(X)                                                                                              \
     X(SYNC, "sync")                                                                                                    \
@@ -48,3 +51,17 @@ const char *job_state_word(enum job_state state); /* "waiting", "running", "done
 /* The words back; false when it is none. */
 MUST_USE bool job_verb_find(struct str word, enum job_verb *out);
 MUST_USE bool job_priority_find(struct str word, enum job_priority *out);
+
+#define JOB_OUTPUT_MAX (256u << 10) /* bytes a child may print */
+
+/* Reads a child's object into word, message, json (without line ends), generation; the rest of *out is left alone. The
+ * views live in the arena. ERR_DAEMON when it is no JSON or not of the schema "blast.background/1". */
+MUST_USE bool job_result_parse(struct str text, struct arena *a, struct job_result *out, struct err *e);
+
+/* A line of progress: {"event":"progress","phase":"fetch","done":3,"total":12}. */
+struct job_progress {
+    struct str phase;
+    uint64_t done, total;
+};
+/* False when the line is none. */
+MUST_USE bool job_progress_parse(struct str line, struct arena *a, struct job_progress *out);
