@@ -9,5 +9,7 @@
 #define FALLTHROUGH __attribute__((fallthrough))
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#ifndef MIN /* <sys/param.h>, which <uv.h> includes, has the same */
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
+#endif

@@ -25,6 +25,6 @@ struct server_config {
     bool verbose;           /* the log goes to stderr too */
 };
 
-/* Runs until stopped. True: it ended as it was told to. ERR_DAEMON: it could not begin; a daemon that runs already is
- * reported with err_exit(e, 0) by a caller that wants so. An upgrade does not return: the process becomes the new program. */
-MUST_USE bool server_run(const struct server_config *config, struct err *e);
+/* Runs until stopped. True with *ran == false: a daemon runs already, which a starter may take for success. ERR_DAEMON:
+ * it could not begin. An upgrade does not return: the process becomes the new program. */
+MUST_USE bool server_run(const struct server_config *config, bool *ran, struct err *e);

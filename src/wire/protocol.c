@@ -83,6 +83,19 @@ static bool is_word(struct str words, struct str text)
     return false;
 }
 
+/* One spelling of a path only, so that it can be compared: no ".", "..", "//" or slash at the end. */
+static bool is_plain_path(struct str path)
+{
+    struct str part;
+
+    if (path.n == 0 || path.p[0] != '/' || str_find(path, '\0') != path.n)
+        return false;
+    for (struct str rest = str_sub(path, 1, path.n); path.n > 1 && str_next(&rest, '/', &part);)
+        if (part.n == 0 || str_eq(part, STR(".")) || str_eq(part, STR("..")))
+            return false;
+    return true;
+}
+
 static bool take_text(struct json *j, struct str type, struct str *out)
 {
     if (!json_string(j, out))
@@ -91,8 +104,8 @@ static bool take_text(struct json *j, struct str type, struct str *out)
         return true;
     if (!str_eq(type, STR("path")))
         return is_word(type, *out) || json_fail(j, "'" STR_FMT "' is none of " STR_FMT, STR_ARG(*out), STR_ARG(type));
-    if (out->n == 0 || out->p[0] != '/' || str_find(*out, '\0') != out->n)
-        return json_fail(j, "'" STR_FMT "' is not an absolute path", STR_ARG(*out));
+    if (!is_plain_path(*out))
+        return json_fail(j, "'" STR_FMT "' is not an absolute path in its plain spelling", STR_ARG(*out));
     return out->n < PATH_MAX || json_fail(j, "the path has %zu bytes, the limit is %d", out->n, PATH_MAX - 1);
 }
 
