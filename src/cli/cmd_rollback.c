@@ -9,5 +9,7 @@ bool cmd_rollback(struct cmd *c, struct err *e)
         (void)err_set(e, ERR_CONFIG, "blast rollback takes one generation");
         return err_hint(e, "blast history lists them");
     }
-    return restore_generation(c, GENERATION_ROLLBACK, c->options.words.p[0], e);
+    struct restore what = { .kind = GENERATION_ROLLBACK, .which = c->options.words.p[0] };
+
+    return restore_generation(c, &what, e);
 }

@@ -1,9 +1,11 @@
-/* blast undo: back to the generation before. */
+/* blast undo: back to the generation before, or several. */
 #include "base/err.h"
 #include "cli/common.h"
 #include "cli/restore.h"
 
 bool cmd_undo(struct cmd *c, struct err *e)
 {
-    return common_no_words(c, e) && restore_generation(c, GENERATION_UNDO, STR(""), e);
+    struct restore what = { .kind = GENERATION_UNDO };
+
+    return restore_steps(c, &what.steps, e) && restore_generation(c, &what, e);
 }

@@ -72,10 +72,6 @@ static bool target_of(struct way_back *b, bool saved_later, struct err *e)
 {
     unsigned steps = b->what->steps;
 
-    if (b->what->kind == GENERATION_UNDO && saved_later && steps == 1) {
-        b->target = b->env->current;
-        return true;
-    }
     if (b->what->kind == GENERATION_UNDO)
         return history_undo_target(b->env, saved_later ? steps - 1 : steps, &b->target, e);
     if (b->what->kind == GENERATION_REDO)

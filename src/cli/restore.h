@@ -7,7 +7,18 @@
 #include "env/generation.h"
 
 struct cmd;
+struct env;
 struct err;
 
-/* `which` is used by GENERATION_ROLLBACK: a number, a tag, "@-2". */
-MUST_USE bool restore_generation(struct cmd *c, enum generation_kind kind, struct str which, struct err *e);
+/* Which generation, and how the history is to record it. */
+struct restore {
+    enum generation_kind kind;
+    unsigned steps;   /* of undo and redo */
+    struct str which; /* of a rollback: a number, a tag, "@-2", "@2h", "before:flask" */
+};
+
+MUST_USE bool restore_generation(struct cmd *c, const struct restore *what, struct err *e);
+/* The number in the only word of undo or redo; 1 without a word. ERR_CONFIG for another word. */
+MUST_USE bool restore_steps(struct cmd *c, unsigned *out, struct err *e);
+/* history_find() with the nearest tag as a hint. */
+MUST_USE bool restore_find(struct cmd *c, struct env *env, struct str which, uint32_t *out, struct err *e);

@@ -56,6 +56,30 @@ static bool step_back(struct env *env, uint32_t position, struct arena *a, uint3
     return true;
 }
 
+bool history_line(struct env *env, uint32_t seq, struct arena *a, uint32_t **out, size_t *n, struct err *e)
+{
+    VEC(uint32_t) v = { 0 };
+    struct err end = { 0 }; /* the first one, or the oldest that is still known */
+    struct generation g;
+
+    if (!get(env, seq, a, &g, e))
+        return false;
+    uint32_t at = g.position;
+
+    do
+        VEC_PUSH_IN(a, &v, at);
+    while (step_back(env, at, a, &at, &end));
+    for (size_t i = 0; i < v.n / 2; i++) {
+        uint32_t swap = v.p[i];
+
+        v.p[i] = v.p[v.n - 1 - i];
+        v.p[v.n - 1 - i] = swap;
+    }
+    *out = v.p;
+    *n = v.n;
+    return true;
+}
+
 bool history_undo_target(struct env *env, unsigned steps, uint32_t *out, struct err *e)
 {
     AUTO_ARENA a = { 0 };
@@ -137,7 +161,11 @@ bool history_place(struct env *env, uint32_t target, enum generation_kind kind, 
     if (kind == GENERATION_UNDO || kind == GENERATION_REDO)
         g->position = target;
     if (kind == GENERATION_REPAIR) {
-        g->position = now->position;
+        struct generation old;
+
+        if (!get(env, target, a, &old, e))
+            return false;
+        g->position = old.position;
         g->redo = now->redo;
         g->n_redo = now->n_redo;
         return true;

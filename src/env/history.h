@@ -24,6 +24,9 @@ MUST_USE bool history_redo_target(struct env *env, unsigned steps, uint32_t *out
 MUST_USE bool history_place(struct env *env, uint32_t target, enum generation_kind kind, struct arena *a,
                             struct generation *g, struct err *e);
 
+/* The positions that led to a generation, oldest first, as far as they are known; the last is that of `seq`. */
+MUST_USE bool history_line(struct env *env, uint32_t seq, struct arena *a, uint32_t **out, size_t *n, struct err *e);
+
 /* "12"; a tag; "@" (the current one); "@-2" (two changes before it); "@2h" (what was current two hours ago; also s, m,
  * d, w); "before:NAME" (what was current before that package came, went or changed for the last time). */
 MUST_USE bool history_find(struct env *env, struct str text, uint32_t *out, struct err *e);

@@ -336,8 +336,8 @@ static bool compare(struct env *env, struct compare *c, struct err *e)
     AUTO_FD tree = -1, site = -1;
     struct env_packages found;
 
-    if (!open_tree(env, c->g->tree, &tree))
-        return err_set(e, ERR_ENVIRONMENT, "the tree of generation %u of '%s' is gone", c->g->seq, env->path);
+    if (!open_tree(env, env->tree, &tree))
+        return err_set(e, ERR_ENVIRONMENT, "tree %u of '%s' is gone", env->tree, env->path);
     if (!stamp_read(tree, content_of(c->g), c->a, &c->was, &c->stamped) || !look(tree, env->site, c->a, &c->is, e) ||
         !env_installed(env, c->a, &found, e))
         return e->kind == ERR_NONE ? err_set(e, ERR_ENVIRONMENT, "read the stamp of generation %u", c->g->seq) : false;

@@ -41,6 +41,6 @@ struct stamp_changes {
     size_t n;
 };
 
-/* What differs between the current tree and the manifest of the current generation. In the arena. */
+/* What differs between the current tree and the manifest of a generation, mostly the current one. In the arena. */
 MUST_USE bool stamp_compare(struct env *env, const struct generation *g, struct arena *a, struct stamp_changes *out,
                             struct err *e);

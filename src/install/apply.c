@@ -355,6 +355,8 @@ static bool go_back(struct env *env, struct way_back *w, struct arena *a, struct
     if (!same_python(env, old, e) || !current_packages(env, a, &have, &clean, e))
         return false;
     plan_make(&have, &want, false, a, &w->result.plan);
+    if (w->back->dry_run)
+        return true;
     w->now.packages = old->packages;
     w->now.n_packages = old->n_packages;
     w->now.inputs = old->inputs;

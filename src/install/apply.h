@@ -73,6 +73,7 @@ struct apply_return {
     enum generation_kind how; /* undo, redo or rollback: the history records it so */
     struct generation_reason reason;
     bool durable;             /* as in struct apply_spec */
+    bool dry_run;             /* fill the plan, change nothing */
 };
 
 /* Makes the content of an older generation current again: by one rename when its tree is still there and untouched,

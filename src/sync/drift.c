@@ -34,6 +34,25 @@ bool drift_look(struct workspace *w, struct env *env, struct stamp_changes *out,
     return load_current(w, env, &g, &there, e) && (!there || stamp_compare(env, &g, w->a, out, e));
 }
 
+bool drift_base(struct workspace *w, struct env *env, struct generation *out, struct err *e)
+{
+    bool there;
+
+    if (!load_current(w, env, out, &there, e))
+        return false;
+    if (!there)
+        return err_set(e, ERR_ENVIRONMENT, "'%s' has no generation that could have been changed", env->path);
+    while (out->kind == GENERATION_SCRATCH && out->parent) {
+        uint32_t child = out->seq;
+
+        if (!generation_load(env, out->parent, w->a, out, &there, e))
+            return false;
+        if (!there)
+            return err_set(e, ERR_ENVIRONMENT, "what generation %u was before the changes is not known any more", child);
+    }
+    return true;
+}
+
 static void add_text(struct buf *b, const struct stamp_change *c)
 {
     const char *blank = b->n ? " " : "";
@@ -125,6 +144,8 @@ static bool describe(struct workspace *w, struct env *env, const struct store *s
     g->inputs = now.inputs; /* the lock it stands beside: it stays until that changes */
     g->n_inputs = now.n_inputs;
     g->only_here = now.only_here;
+    g->redo = now.redo; /* what was undone can still be redone */
+    g->n_redo = now.n_redo;
     g->packages = ARENA_ARRAY(w->a, struct generation_package, now.n_packages + changes->n + 1);
     for (size_t i = 0; i < now.n_packages; i++)
         if (stays(changes, now.packages[i].name))

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include "base/attr.h"
 #include "base/str.h"
+#include "env/generation.h"
 #include "env/stamp.h"
 
 struct env;
@@ -38,6 +39,9 @@ MUST_USE bool drift_snapshot(struct workspace *w, struct drift_snapshot *out, st
 
 /* The changes in the current tree; out->n == 0: none. For a plain environment always none. */
 MUST_USE bool drift_look(struct workspace *w, struct env *env, struct stamp_changes *out, struct err *e);
+/* What the environment was before it was changed by hand: the newest generation up to the current one that is no
+ * scratch. ERR_ENVIRONMENT without one. */
+MUST_USE bool drift_base(struct workspace *w, struct env *env, struct generation *out, struct err *e);
 /* "+rich 14.1 -x 1 ~y 1 -> 2" in the workspace's arena. */
 MUST_USE struct str drift_text(struct workspace *w, const struct stamp_changes *changes);
 
