@@ -151,6 +151,14 @@ static bool open_env(struct run *r, struct err *e)
 }
 
 static bool make_lock(struct run *r, struct err *e)
+static bool upgrades(const struct request *q, struct str name)
+{
+    for (size_t i = 0; i < q->upgrade_only.n; i++)
+        if (name_eq(q->upgrade_only.p[i], name))
+            return true;
+    return false;
+}
+
 {
     struct sync_outcome *o = r->out;
 
@@ -160,8 +168,11 @@ static bool make_lock(struct run *r, struct err *e)
         return lockfile_make(&r->pkg, NULL, &o->lock, e);
     struct pkg_pin *pin = ARENA_ARRAY(r->w->a, struct pkg_pin, r->have.n);
 
-    for (size_t i = 0; i < r->have.n; i++)
-        pin[i] = (struct pkg_pin){ r->have.p[i].name, r->have.p[i].version };
+    size_t n = 0;
+
+    for (size_t i = 0; i < r->have.n && !r->w->request->upgrade; i++)
+        if (!upgrades(r->w->request, r->have.p[i].name))
+            pin[n++] = (struct pkg_pin){ r->have.p[i].name, r->have.p[i].version };
     o->lock = (struct lockfile){ .loaded = true };
     return pkg_resolve(&r->pkg, pin, r->w->request->upgrade ? 0 : r->have.n, &o->lock.lock, e);
 }
