@@ -7,8 +7,10 @@
 #include "cli/progress.h"
 #include "cli/ui.h"
 #include "env/env.h"
-#include "env/generation.h"
+#include "env/pin.h"
 #include "pep/name.h"
+#include "sync/failure.h"
+#include "sync/recover.h"
 
 static struct str_list list_of(const struct options *o, enum option_id id)
 {
@@ -53,7 +55,9 @@ void common_request(struct cmd *c, struct request *out)
 {
     const struct options *o = &c->options;
 
+    c->failure = ARENA_NEW(c->a, struct failure);
     *out = (struct request){
+        .failure = c->failure,
         .actor = actor(),
         .why = why(),
         .project = value_of(o, OPT_PROJECT),
@@ -75,6 +79,7 @@ void common_request(struct cmd *c, struct request *out)
         .waiting = waiting,
         .no_index = option_flag(o, OPT_NO_INDEX),
         .no_build = option_flag(o, OPT_NO_BUILD),
+        .no_build_sandbox = option_flag(o, OPT_NO_BUILD_SANDBOX),
         .require_hashes = option_flag(o, OPT_REQUIRE_HASHES),
         .no_deps = option_flag(o, OPT_NO_DEPS),
         .offline = option_flag(o, OPT_OFFLINE),
@@ -82,6 +87,8 @@ void common_request(struct cmd *c, struct request *out)
         .upgrade = option_flag(o, OPT_UPGRADE),
         .frozen = option_flag(o, OPT_FROZEN),
         .dry_run = option_flag(o, OPT_DRY_RUN),
+        .allow_startup = list_of(o, OPT_ALLOW_STARTUP),
+        .ask = ui.tty && !ui.no_input && !ui.json ? ui_confirm : NULL,
     };
 }
 
@@ -109,17 +116,14 @@ void common_warnings(const struct workspace *w)
 bool common_pinned(struct workspace *w, uint32_t *seq)
 {
     struct err ignored = { 0 };
-    struct generation g = { 0 };
     struct env env;
-    bool there = false;
 
     if (!env_is_there(w->env_path) || !env_open(w->env_path, w->dirs.state, &env, &ignored))
         return false;
-    bool ok = env.current && generation_load(&env, env.current, w->a, &g, &there, &ignored) && there;
+    bool pinned = pin_get(&env, seq) && !recover_damage(&env, w->a).n;
 
-    *seq = env.current;
     env_close(&env);
-    return ok && (g.kind == GENERATION_UNDO || g.kind == GENERATION_ROLLBACK);
+    return pinned;
 }
 
 struct str common_nearest(struct arena *a, struct str name, const struct str *list, size_t n)

@@ -9,6 +9,7 @@
 #include "codec/mail.h"
 #include "install/elf.h"
 #include "pep/metadata.h"
+#include "pep/pth.h"
 #include "pep/name.h"
 #include "pep/record.h"
 #include "pep/wheel_name.h"
@@ -248,13 +249,29 @@ static bool leaves_wheel(const struct wheel *w, const struct wheel_member *m, st
     return false;
 }
 
-/* A line that begins with "import" is executed at every start of the interpreter (site, "path configuration files"). */
-static bool pth_runs_code(struct str content)
+/* Does the interpreter run it when it starts? `top` lies in site-packages. */
+static unsigned start_up_flags(struct str top, struct str content)
 {
-    for (struct str line; str_next_line(&content, &line);)
-        if (str_starts(line, STR("import ")) || str_starts(line, STR("import\t")))
-            return true;
-    return false;
+    struct str stem = str_sub(top, 0, str_find(top, '.'));
+
+    if (str_ends(top, STR(".pth")))
+        return STORE_HAS_PTH | (pth_has_code(content) ? STORE_START_UP_CODE : 0);
+    if (str_ends(top, STR(".start")) || str_eq(stem, STR("sitecustomize")) || str_eq(stem, STR("usercustomize")))
+        return STORE_START_UP_CODE;
+    return 0;
+}
+
+/* Files of .data/data go to the environment's root and can land in site-packages, too. */
+static unsigned data_flags(struct str path, struct str content)
+{
+    size_t slash = str_rfind(path, '/');
+
+    if (str_search(path, STR("-packages/sitecustomize")) < path.n ||
+        str_search(path, STR("-packages/usercustomize")) < path.n)
+        return STORE_START_UP_CODE;
+    if (slash == path.n || !str_ends(str_sub(path, 0, slash), STR("-packages")))
+        return 0;
+    return start_up_flags(str_sub(path, slash + 1, path.n), content);
 }
 
 static unsigned flags_of(const struct wheel *w, const struct wheel_member *m, struct str content)
@@ -263,15 +280,11 @@ static unsigned flags_of(const struct wheel *w, const struct wheel_member *m, st
     bool alone = top.n == m->path.n;
     unsigned flags = str_eq(m->path, m->entry->name) ? 0 : STORE_MOVED;
 
+    if (m->place == STORE_DATA)
+        return flags | data_flags(m->path, content);
     if (m->place != STORE_SITE)
         return flags;
-    if (alone && str_ends(top, STR(".pth")))
-        flags |= STORE_HAS_PTH | (pth_runs_code(content) ? STORE_START_UP_CODE : 0);
-    if (alone && str_ends(top, STR(".start")))
-        flags |= STORE_START_UP_CODE;
-    if (str_eq(str_sub(top, 0, str_find(top, '.')), STR("sitecustomize")) ||
-        str_eq(str_sub(top, 0, str_find(top, '.')), STR("usercustomize")))
-        flags |= STORE_START_UP_CODE;
+    flags |= alone ? start_up_flags(top, content) : start_up_flags(str_sub(top, 0, str_find(top, '.')), content);
     if (str_starts(content, STR("\177ELF")) && leaves_wheel(w, m, content))
         flags |= STORE_RPATH_LEAVES;
     for (size_t i = 0; i < COUNT(self_writers); i++)

@@ -22,6 +22,7 @@
 #include "sync/inputs.h"
 #include "sync/journal.h"
 #include "sync/satisfied.h"
+#include "sync/startup.h"
 #include "sync/trust.h"
 #include "sync/workspace.h"
 
@@ -150,7 +151,6 @@ static bool open_env(struct run *r, struct err *e)
     return !did || r->job->pyproject_new.n || project_load(r->w->dir, r->w->a, &r->w->project, e);
 }
 
-static bool make_lock(struct run *r, struct err *e)
 static bool upgrades(const struct request *q, struct str name)
 {
     for (size_t i = 0; i < q->upgrade_only.n; i++)
@@ -159,6 +159,7 @@ static bool upgrades(const struct request *q, struct str name)
     return false;
 }
 
+static bool make_lock(struct run *r, struct err *e)
 {
     struct sync_outcome *o = r->out;
 
@@ -174,7 +175,7 @@ static bool upgrades(const struct request *q, struct str name)
         if (!upgrades(r->w->request, r->have.p[i].name))
             pin[n++] = (struct pkg_pin){ r->have.p[i].name, r->have.p[i].version };
     o->lock = (struct lockfile){ .loaded = true };
-    return pkg_resolve(&r->pkg, pin, r->w->request->upgrade ? 0 : r->have.n, &o->lock.lock, e);
+    return pkg_resolve(&r->pkg, pin, n, &o->lock.lock, e);
 }
 
 /* An install into an environment without lock: is all that was named there already? */
@@ -382,7 +383,7 @@ static bool finish(struct run *r, struct err *e)
 
     if (dry)
         return would_change(r, e);
-    if (!save_hand(r, e) || !commit(r, e))
+    if (!startup_gate(r->w, &r->env, &r->store, &r->wheels, e) || !save_hand(r, e) || !commit(r, e))
         return false;
     if (r->env.layout == ENV_GENERATIONS && r->out->apply.changed)
         (void)!history_prune(&r->env, (unsigned)r->w->config.env_layer_max_snapshots, HOT_TREES, &ignored);

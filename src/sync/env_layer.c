@@ -405,7 +405,5 @@ struct str env_layer_unenforced(const struct workspace *w)
         (void)buf_printf(&b, ", resource limits");
     if (c->sandbox_filesystem_isolation)
         (void)buf_printf(&b, ", filesystem rules");
-    if (c->security_audit_logging)
-        (void)buf_printf(&b, ", audit log");
     return arena_str(w->a, buf_done(&b));
 }

@@ -30,8 +30,10 @@ struct request {
     struct str prerelease, resolution, exclude_newer, link_mode;
     struct failure *failure; /* a resolve without solution leaves its facts there; may be NULL; sync/failure.h */
     unsigned lock_wait_ms;   /* how long another changer of the environment is waited for; 0: five minutes */
+    bool (*ask)(const char *question); /* yes or no; NULL: nobody can be asked */
     void (*waiting)(const char *env); /* another process changes that environment; may be NULL */
-    bool sdists; /* source distributions with static metadata count: the lock is not installed now */
+    unsigned build_depth; /* builds that this one is for; sync/build.h */
+    bool no_build_sandbox;
     bool no_index, no_build, require_hashes, no_deps;
     bool offline, refresh, upgrade, frozen, dry_run;
     bool remake;         /* the environment is made anew for the interpreter asked for, whatever env_layer says */
