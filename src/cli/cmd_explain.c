@@ -23,7 +23,7 @@ static const struct {
                   "understood. The message has file, line and column. Exit code 2." },
     { ERR_NETWORK, "The index or a file host could not be reached, or its answer was refused. The message names the\n"
                    "host and what happened; what is in the cache still works with --offline. Exit code 6." },
-    { ERR_DAEMON, "The daemon did not answer. This version has none: every command works by itself." },
+    { ERR_DAEMON, "The daemon could not be started, reached or asked. Every command works without it: --no-daemon." },
 };
 
 static void print_json(struct str word)

@@ -42,10 +42,13 @@ struct err;
 #define W_INDEX (UINT64_C(1) << 24) /* asks an index */
 #define W_FILES (UINT64_C(1) << 25) /* takes requirements from files */
 #define W_LISTS (UINT64_C(1) << 26) /* chooses among the project's extras and groups */
+#define W_BISECT (UINT64_C(1) << 36)
+#define W_HISTORY (UINT64_C(1) << 37)
 #define W_HIDDEN (UINT64_C(1) << 44) /* for programs: no help lists it */
 #define W_CHOOSE (UINT64_C(1) << 45)
 #define W_SHELL (UINT64_C(1) << 27)
 #define W_AUDIT (UINT64_C(1) << 40)
+#define W_DAEMON (UINT64_C(1) << 46)
 #define W_TRUST (UINT64_C(1) << 41)
 
 enum option_kind { OPTION_FLAG, OPTION_COUNT, OPTION_VALUE, OPTION_LIST };
