@@ -10,6 +10,7 @@
 #include "cli/help.h"
 #include "cli/interrupt.h"
 #include "cli/report.h"
+#include "cli/settle.h"
 #include "cli/ui.h"
 
 /* The word of a command is its name in C. One with a hyphen stands here: `HYPHEN_name`, whose comma moves its word to
@@ -142,7 +143,8 @@ int cli_main(int argc, char **argv)
     ok = ok && run_command(&c, c.options.command, &e);
     if (!ok) {
         hint_home(&e);
-        c.exit_code = report_error(&e);
+        settle_facts(&c);
+        c.exit_code = report_error(&e, c.details);
     }
     if (!ui_flush() && c.exit_code == 0)
         c.exit_code = 1;

@@ -13,7 +13,7 @@ static void words_of(uint64_t where, const char *lead)
 static void commands(const char *between)
 {
     for (const struct command *k = command_table; k->name; k++)
-        if (!(k->where & W_RAW))
+        if (!(k->where & (W_RAW | W_HIDDEN)))
             ui_out("%s%s", k == command_table ? "" : between, k->name);
 }
 
@@ -25,7 +25,7 @@ static void bash(void)
     commands(" ");
     ui_out("' ;;\n");
     for (const struct command *k = command_table; k->name; k++) {
-        if (k->where & W_RAW)
+        if (k->where & (W_RAW | W_HIDDEN))
             continue;
         ui_out("    %s) words='", k->name);
         words_of(k->where | W_ALL, " ");
@@ -48,7 +48,7 @@ static void zsh(void)
 {
     ui_out("#compdef blast\n_blast() {\n    local -a commands\n    commands=(\n");
     for (const struct command *k = command_table; k->name; k++) {
-        if (k->where & W_RAW)
+        if (k->where & (W_RAW | W_HIDDEN))
             continue;
         ui_out("        '%s:", k->name);
         plain(k->text);
@@ -56,7 +56,7 @@ static void zsh(void)
     }
     ui_out("    )\n    if (( CURRENT == 2 )); then _describe command commands; return; fi\n    case $words[2] in\n");
     for (const struct command *k = command_table; k->name; k++) {
-        if (k->where & W_RAW)
+        if (k->where & (W_RAW | W_HIDDEN))
             continue;
         ui_out("    %s) _arguments", k->name);
         for (unsigned i = 0; i < OPTION_IDS; i++) {
@@ -74,7 +74,7 @@ static void zsh(void)
 static void fish(void)
 {
     for (const struct command *k = command_table; k->name; k++) {
-        if (k->where & W_RAW)
+        if (k->where & (W_RAW | W_HIDDEN))
             continue;
         ui_out("complete -c blast -n __fish_use_subcommand -a %s -d '", k->name);
         plain(k->text);

@@ -6,6 +6,8 @@
 #include <unistd.h>
 #include "base/err.h"
 #include "cli/common.h"
+#include "cli/inside.h"
+#include "cli/settle.h"
 #include "cli/ui.h"
 #include "sync/env_layer.h"
 
@@ -21,11 +23,11 @@ static bool enter(struct cmd *c, const struct workspace *w, struct err *e)
     return true;
 }
 
-static bool sync_first(struct workspace *w, struct err *e)
+static bool sync_first(struct cmd *c, struct workspace *w, struct err *e)
 {
     struct timings t = { 0 };
     struct sync_outcome o;
-    struct sync_job job = { .command = STR("run"), .watch = &common_watch, .timings = &t };
+    struct sync_job job = { .command = STR("run"), .leave_hand = true, .watch = &common_watch, .timings = &t };
 
     uint32_t seq;
 
@@ -35,7 +37,9 @@ static bool sync_first(struct workspace *w, struct err *e)
         ui_note("generation %u stays, as an undo or rollback left it; blast sync follows the project again", seq);
         return true;
     }
-    if (!sync_run(w, &job, &o, e))
+    if (settle_leaves(w))
+        return true;
+    if (!settle_sync(c, w, true, &job, &o, e))
         return false;
     const struct plan *p = &o.apply.plan;
 
@@ -58,7 +62,7 @@ bool cmd_run(struct cmd *c, struct err *e)
     }
     if (!common_open(c, &r, &w, e) || !common_check_lists(c, &w, e))
         return err_exit(e, 125);
-    bool ready = option_flag(&c->options, OPT_NO_SYNC) ? env_is_there(w.env_path) : sync_first(&w, e);
+    bool ready = option_flag(&c->options, OPT_NO_SYNC) ? env_is_there(w.env_path) : sync_first(c, &w, e);
 
     if (!ready && e->kind == ERR_NONE) {
         (void)err_set(e, ERR_ENVIRONMENT, "there is no environment at '%s'", w.env_path);
@@ -66,6 +70,10 @@ bool cmd_run(struct cmd *c, struct err *e)
     }
     if (!ready || !enter(c, &w, e))
         return err_exit(e, 125);
+    bool inside = false;
+
+    if (!inside_wanted(c, &w, &inside, e))
+        return false;
     common_warnings(&w);
     char **argv = ARENA_ARRAY(c->a, char *, n + 1);
 
@@ -73,6 +81,8 @@ bool cmd_run(struct cmd *c, struct err *e)
         argv[i] = arena_cstr(c->a, c->options.words.p[i]);
     if (!ui_flush())
         return err_sys(e, "write to standard output") || err_exit(e, 125);
+    if (inside)
+        return inside_run(c, &w, argv, e);
     (void)signal(SIGPIPE, SIG_DFL); /* ours alone: the command gets the usual one */
     execvp(argv[0], argv);
     int why = errno;

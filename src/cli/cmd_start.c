@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "cli/activate_cmd.h"
 #include "cli/common.h"
+#include "cli/settle.h"
 #include "cli/directive.h"
 #include "cli/ui.h"
 #include "env/env.h"
@@ -100,6 +101,15 @@ static bool enter_only(struct cmd *c, struct workspace *w, struct err *e)
     return activate(c, w, e);
 }
 
+static bool follow(struct cmd *c, struct workspace *w, struct sync_job *job, struct sync_outcome *o, struct err *e)
+{
+    if (!settle_leaves(w))
+        return settle_sync(c, w, true, job, o, e);
+    *o = (struct sync_outcome){ .env_path = w->env_path, .nothing_to_do = true };
+    ui_note("[sync] pkg_layer is manual: packages stay as they are until blast sync");
+    return workspace_python(w, e);
+}
+
 bool cmd_start(struct cmd *c, struct err *e)
 {
     uint64_t begun = clock_us();
@@ -117,7 +127,7 @@ bool cmd_start(struct cmd *c, struct err *e)
         return enter_only(c, &w, e);
     if (!write_config(c, &w, &r, e))
         return false;
-    if ((shell.p && !activate_text(c, &w, shell, &activation, e)) || !sync_run(&w, &job, &o, e))
+    if ((shell.p && !activate_text(c, &w, shell, &activation, e)) || !follow(c, &w, &job, &o, e))
         return false;
     common_warnings(&w);
     if (ui.json)

@@ -14,6 +14,9 @@
 #include "env/pin.h"
 #include "env/status_file.h"
 #include "sync/decision.h"
+#include "sync/drift.h"
+#include "sync/background.h"
+#include "sync/decision.h"
 #include "sync/env_layer.h"
 #include "sync/inputs.h"
 #include "sync/lockfile.h"
@@ -32,6 +35,7 @@ struct facts {
     struct env_packages packages;
     struct generation generation;
     bool has_generation;
+    struct str drift; /* what was changed by hand */
     struct str trouble;
     const char *state; /* one word: see state_text() */
     struct str not_enforced;
@@ -172,6 +176,7 @@ static size_t count_wheels(const struct workspace *w)
 
 static bool gather_env(struct cmd *c, struct workspace *w, struct facts *f, struct err *e)
 {
+    struct stamp_changes changes;
     struct err ignored = { 0 };
     bool there;
 
@@ -187,6 +192,8 @@ static bool gather_env(struct cmd *c, struct workspace *w, struct facts *f, stru
         return true;
     if (!inuse_list(&f->env, c->a, &f->older, &f->n_older, &ignored))
         f->n_older = 0; /* a machine that does not let us look */
+    if (drift_look(w, &f->env, &changes, &ignored))
+        f->drift = drift_text(w, &changes);
     return status_file_read(f->env.dir, c->a, &f->last, &there, e);
 }
 
@@ -240,8 +247,9 @@ static void print_generation(struct arena *a, const struct facts *f)
     else if (f->env.layout == ENV_PLAIN)
         line("generation", STR("none: made by another tool, changed in place, no undo"));
     for (size_t i = 0; i < f->n_older && i < 5; i++)
-        line(i ? "" : "older", arena_printf(a, "process %d runs on generation %u: " STR_FMT, f->older[i].pid,
-                                            f->older[i].generation, STR_ARG(f->older[i].command)));
+        line(i ? "" : "older", arena_printf(a, "process %d runs on generation %u: " STR_FMT "  (restart to use %u)",
+                                            f->older[i].pid, f->older[i].generation, STR_ARG(f->older[i].command),
+                                            f->env.current));
     if (f->n_older > 5)
         line("", arena_printf(a, "and %zu more; they see the new packages when started again", f->n_older - 5));
 }
@@ -291,6 +299,12 @@ static void print_text(struct cmd *c, const struct workspace *w, const struct fa
     line("state", arena_printf(a, "%s  %s", f->state, state_text(f->state)));
     if (f->trouble.n)
         line("trouble", f->trouble);
+    for (size_t i = 0; i < f->n_decisions; i++)
+        line("to decide", decision_notice(&f->decisions[i], 0, a));
+    if (f->notice.n)
+        line("news", f->notice);
+    if (f->drift.n)
+        line("by hand", arena_printf(a, STR_FMT "; blast drift says what can be done", STR_ARG(f->drift)));
     if (f->last.word == STATUS_FAILED)
         line("last error", f->last.notice.n ? f->last.notice : STR("the last background sync went wrong"));
     print_daemon(a, &f->daemon);
@@ -352,6 +366,19 @@ static void print_json(const struct workspace *w, const struct facts *f)
     json_write_member_cstr(&r.w, "created", f->has_generation ? when : NULL);
     json_write_member_cstr(&r.w, "state", f->state);
     json_write_member(&r.w, "trouble", f->trouble);
+    json_write_member_u64(&r.w, "decisions", f->n_decisions);
+    json_write_member(&r.w, "notice", f->notice);
+    json_write_member(&r.w, "drift", f->drift);
+    json_write_key(&r.w, STR("older"));
+    json_write_array_begin(&r.w);
+    for (size_t i = 0; i < f->n_older; i++) {
+        json_write_object_begin(&r.w);
+        json_write_member_u64(&r.w, "pid", (uint64_t)f->older[i].pid);
+        json_write_member_u64(&r.w, "generation", f->older[i].generation);
+        json_write_member(&r.w, "command", f->older[i].command);
+        json_write_object_end(&r.w);
+    }
+    json_write_array_end(&r.w);
     json_write_member_u64(&r.w, "decisions", f->decisions);
     json_write_member(&r.w, "last_error", f->last.word == STATUS_FAILED ? f->last.notice : STR(""));
     json_write_member_cstr(&r.w, "trust", trust[f->trust.level]);
@@ -366,7 +393,7 @@ bool cmd_status(struct cmd *c, struct err *e)
 {
     struct request r;
     AUTO_WORKSPACE w = { 0 };
-    struct facts f = { .trouble = STR_INIT("") };
+    struct facts f = { .trouble = STR_INIT(""), .drift = STR_INIT("") };
 
     common_request(c, &r);
     if (!common_no_words(c, e) || !common_open(c, &r, &w, e) || !gather(c, &w, &f, e))

@@ -19,12 +19,21 @@ static void indented(const char *text, const char *before)
         ui_out("%s" STR_FMT "\n", before, STR_ARG(line));
 }
 
-static void option_line(unsigned i)
+/* A letter belongs to the first option of the table that the command takes. */
+static char letter_of(unsigned i, uint64_t where)
+{
+    for (unsigned k = 0; k < i; k++)
+        if (option_table[k].where & where && option_table[k].letter == option_table[i].letter)
+            return 0;
+    return option_table[i].letter;
+}
+
+static void option_line(unsigned i, uint64_t where)
 {
     const struct option *o = &option_table[i];
     char left[64], letter[8] = "    ";
 
-    if (o->letter)
+    if (letter_of(i, where))
         (void)snprintf(letter, sizeof letter, "-%c, ", o->letter);
     (void)snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
     if (strlen(left) > LEFT) /* the text goes on a line of its own */
@@ -37,7 +46,7 @@ static void options_of(uint64_t where)
 {
     for (unsigned i = 0; i < OPTION_IDS; i++)
         if (option_table[i].where & where)
-            option_line(i);
+            option_line(i, where);
 }
 
 /* ------------------------------------------------------------ JSON */
@@ -48,14 +57,14 @@ static void options_json(struct json_write *w, uint64_t where)
     json_write_array_begin(w);
     for (unsigned i = 0; i < OPTION_IDS; i++) {
         const struct option *o = &option_table[i];
-        char variable[64], letter[2] = { o->letter, '\0' };
+        char variable[64], letter[2] = { letter_of(i, where), '\0' };
 
         if (!(o->where & where))
             continue;
         option_variable((enum option_id)i, variable);
         json_write_object_begin(w);
         json_write_member_cstr(w, "name", o->name);
-        if (o->letter)
+        if (letter[0])
             json_write_member_cstr(w, "letter", letter);
         if (o->value)
             json_write_member_cstr(w, "value", o->value);
@@ -117,7 +126,7 @@ void help_overview(bool all)
     for (const struct command *c = command_table; c->name; c++, n++) {
         if (!all && n >= SHORT_LIST)
             break;
-        if (!(c->where & W_RAW))
+        if (!(c->where & (W_RAW | W_HIDDEN)))
             ui_out("  %s%-12s%s %s\n", ui_on(stdout, UI_CYAN), c->name, ui_on(stdout, UI_PLAIN), c->text);
     }
     if (!all) {
@@ -142,10 +151,10 @@ void help_command(const struct command *c)
     ui_out("\n");
     heading("Examples");
     indented(c->examples, "  ");
-    if (c->where & ~(unsigned)(W_ALL | W_RAW)) {
+    if (c->where & ~(W_ALL | W_RAW | W_HIDDEN)) {
         ui_out("\n");
         heading("Options");
-        options_of(c->where & ~(unsigned)W_ALL);
+        options_of(c->where & ~W_ALL);
     }
     ui_out("\n");
     heading("Options of every command");

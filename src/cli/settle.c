@@ -153,6 +153,12 @@ static void add_details(struct cmd *c, const struct failure *f, const struct dec
         c->details = arena_str(c->a, buf_done(&b));
 }
 
+void settle_facts(struct cmd *c)
+{
+    if (c->details.n == 0 && c->failure && c->failure->set)
+        add_details(c, c->failure, NULL);
+}
+
 /* It waits for `blast resolve`. Where there is no environment yet there is nothing to keep it in. */
 static bool park(struct cmd *c, struct workspace *w, struct decision *d, struct err *e)
 {
@@ -221,7 +227,6 @@ static bool conflict(struct cmd *c, struct workspace *w, struct str base, bool e
 
     if (e->kind != ERR_RESOLUTION || !f || !f->set)
         return false;
-    add_details(c, f, NULL);
     if (w->request->dry_run || job->check || w->foreign_env)
         return false;
     if (w->config.sync_conflict_resolution != CONFIG_CONFLICT_FAIL)
@@ -248,6 +253,11 @@ static bool settle_held(struct cmd *c, struct workspace *w, struct sync_job *job
     else
         choices_relock(w, out, &d);
     return decide(c, w, &d, false, job, out, e);
+}
+
+bool settle_leaves(const struct workspace *w)
+{
+    return w->config.sync_pkg_layer == CONFIG_PKG_MANUAL && !w->foreign_env && env_is_there(w->env_path);
 }
 
 /* Only what can be answered stops a command that follows the project: elsewhere packages installed by hand are kept as

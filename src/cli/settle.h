@@ -26,10 +26,16 @@ struct workspace;
 MUST_USE bool settle_sync(struct cmd *c, struct workspace *w, bool follows, struct sync_job *job,
                           struct sync_outcome *out, struct err *e);
 
+/* [sync] pkg_layer = manual and there is an environment: start and run take it as it is. */
+MUST_USE bool settle_leaves(const struct workspace *w);
+
 /* A resolve of an edit failed; `base` is pyproject.toml as it was tried. True: a choice was taken, *out is its outcome.
  * Other failures than conflicts stay as they are. */
 MUST_USE bool settle_conflict(struct cmd *c, struct workspace *w, struct str base, struct sync_job *job,
                               struct sync_outcome *out, struct err *e);
+
+/* The facts of a resolve without solution into the details of the error that is about to be reported. */
+void settle_facts(struct cmd *c);
 
 /* Shows one and asks; *choice is from 0. False without an error when the answer is "later". */
 MUST_USE bool settle_ask(struct cmd *c, struct workspace *w, const struct decision *d, size_t *choice);

@@ -16,6 +16,7 @@
 #include "sync/failure.h"
 #include "sync/policy.h"
 #include "sync/tracked.h"
+#include "sync/trust.h"
 #include "sync/workspace.h"
 
 #define LOCK_WAIT_MS 2000u /* somebody at the keyboard has the environment: the daemon asks again later */
@@ -132,10 +133,20 @@ static bool is_pinned(struct workspace *w, uint32_t *seq)
 static bool may_run(struct workspace *w, struct background *out)
 {
     struct str why = policy_background(&w->config);
+    struct err e = { 0 };
+    struct trust trust;
     uint32_t seq;
 
     if (!w->project.found && !w->where.has_requirements) {
         *out = outcome(BACKGROUND_UNCHANGED, STR("nothing says what should be installed"));
+        return false;
+    }
+    if (!trust_state(w, &trust, &e)) {
+        *out = background_failed(&e, w);
+        return false;
+    }
+    if (trust.level == TRUST_NONE) {
+        *out = outcome(BACKGROUND_DENIED, STR("not trusted: nobody ran blast start or blast sync here"));
         return false;
     }
     if (why.n) {

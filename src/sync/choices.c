@@ -45,7 +45,7 @@ static bool look(struct workspace *w, const struct attempt *t, struct sync_outco
     }
     if (t->pyproject.n && !project_parse(t->pyproject, PROJECT_FILE, w->a, &there.project, &ignored))
         return false;
-    return sync_run(&there, &job, o, &ignored) && o->held == SYNC_HELD_LOCK;
+    return sync_run(&there, &job, o, &ignored) && (o->held == SYNC_HELD_LOCK || o->nothing_to_do);
 }
 
 static struct decision_choice *add(struct workspace *w, struct decision *d, struct str label,

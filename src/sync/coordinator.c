@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/trace.h"
 #include "env/generation.h"
 #include "env/history.h"
 #include "env/pin.h"
@@ -391,6 +392,7 @@ static bool finish(struct run *r, struct err *e)
     r->out->seq = r->out->apply.seq;
     record(r);
     r->job->timings->us[PHASE_INSTALL] += clock_us() - begun;
+    trace_add(TRACE_PHASE, STR("install"), begun, 0);
     return true;
 }
 
@@ -432,6 +434,7 @@ static bool run_all(struct run *r, struct err *e)
     if (!look_at_installed(r, e))
         return false;
     r->job->timings->us[PHASE_PREPARE] += clock_us() - begun;
+    trace_add(TRACE_PHASE, STR("prepare"), begun, 0);
     if (r->out->nothing_to_do)
         return true;
     if (!make_lock(r, e))
@@ -483,7 +486,9 @@ bool sync_run(struct workspace *w, const struct sync_job *job, struct sync_outco
 
     *out = (struct sync_outcome){ .env_path = w->env_path };
     pkg_net_init(&r.net, w);
-    r.pkg = (struct pkg_job){ w, &r.in, &r.net, job->watch, job->timings };
+    r.pkg = (struct pkg_job){
+        .w = w, .in = &r.in, .net = &r.net, .watch = job->watch, .timings = job->timings, .offered = job->lock_new
+    };
     bool ok = run_all(&r, e) && follow(&r, e);
 
     run_close(&r);

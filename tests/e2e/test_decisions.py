@@ -56,7 +56,7 @@ def waiting(project):
     return project("resolve", "--list", "--json").json["decisions"]
 
 
-def in_terminal(project, *args, answers):
+def in_terminal(project, *args, answers, prompt=b"d w l]"):
     """The command with a terminal; each answer is typed when the prompt for it is there. Exit code and output."""
     pid, fd = pty.fork()
     if pid == 0:
@@ -72,7 +72,7 @@ def in_terminal(project, *args, answers):
             if not data:
                 break
             out += data
-        if answers and out.rstrip(b" ").endswith(b"d w l]"):
+        if answers and out.rstrip(b" ").endswith(prompt):
             out += b" "
             os.write(fd, answers.pop(0).encode() + b"\n")
             out += b"\n"
@@ -100,7 +100,7 @@ def test_a_conflict_off_a_terminal_ends_with_4_and_priced_choices(shop):
 
 def test_the_facts_of_a_conflict_are_data(shop):
     conflict(shop)
-    error = shop("lock", "--json", code=1).json["error"] if False else shop("sync", "--json", code=4).json["error"]
+    error = shop("lock", "--json", code=1).json["error"]
     origins = {f.get("origin") for f in error["facts"]}
     assert {"pyproject.toml:6", "pyproject.toml:7"} <= origins, error["facts"]
     assert any(f["cause"] == "dependency" and f["package"] == "demo" for f in error["facts"]), error["facts"]
