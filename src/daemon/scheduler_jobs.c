@@ -100,8 +100,7 @@ void jobs_submit(struct project *p, enum job_verb verb, enum job_priority priori
         scheduler_log(s, p->path, "%s", e.text);
         return;
     }
-    if (!merged)
-        j->not_before = at;
+    j->not_before = at;
     s->metrics.jobs_submitted++;
     s->metrics.jobs_merged += merged;
     if (!merged)

@@ -85,7 +85,7 @@ MUST_USE bool project_is_active(const struct project *p);
 void scheduler_save(struct scheduler *s);
 
 /* ------------------------------------------------------------ scheduler_jobs.c */
-/* A job of the scheduler's own. `at`: not before; 0: now. */
+/* A job of the scheduler's own. `at`: not before, also for one that waits and is joined; 0: now. */
 void jobs_submit(struct project *p, enum job_verb verb, enum job_priority priority, struct str reason, int64_t at);
 void jobs_start(struct scheduler *s);       /* what can start */
 void jobs_cancel_project(struct project *p);

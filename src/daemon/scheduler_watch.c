@@ -180,12 +180,12 @@ static struct str read_branch(struct project *p, struct arena *a)
 
 static void want_sync(struct project *p, struct str reason)
 {
-    int64_t now = clock_now(), at = now;
+    int64_t now = clock_now();
 
     if (!p->rules.auto_sync)
         return;
-    if (queue_count(&p->s->queue, p->path, JOB_WAITING) == 0)
-        at = update_pace_next(&p->pace, p->rules.sync_interval, now);
+    int64_t at = update_pace_next(&p->pace, p->rules.sync_interval, now);
+
     jobs_submit(p, JOB_SYNC, PRIORITY_WATCH, reason, at > now ? at : 0);
 }
 

@@ -330,12 +330,13 @@ size_t watch_find_sites(const char *env, char out[][4096], size_t max)
     char lib[4096];
     size_t n = 0;
 
-    if (snprintf(lib, sizeof lib, "%s/lib", env) >= (int)sizeof lib || !file_list_open(AT_FDCWD, lib, &list, &e))
+    /* "/.": lib is a link, and lists are not opened through one. */
+    if (snprintf(lib, sizeof lib, "%s/lib/.", env) >= (int)sizeof lib || !file_list_open(AT_FDCWD, lib, &list, &e))
         return 0;
     while (n < max && file_list_next(&list, &d, &e)) {
         if (!str_starts(str_of(d->d_name), STR("py")))
             continue;
-        int wrote = snprintf(out[n], 4096, "%s/%s/site-packages", lib, d->d_name);
+        int wrote = snprintf(out[n], 4096, "%s/lib/%s/site-packages", env, d->d_name);
 
         n += wrote > 0 && wrote < 4096 && is_dir(out[n]);
     }

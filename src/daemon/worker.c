@@ -253,9 +253,10 @@ static void report(struct worker *w, int exit_code)
     struct job_result r = { .exit_code = exit_code, .word = STR("failed") };
     struct str text = str_trim(buf_done(&w->out));
 
-    if (w->out.full)
+    if (w->out.full) {
+        r.exit_code = 1; /* it was killed for that: no crash that may pass */
         r.message = arena_printf(&a, "the job printed more than %u bytes", JOB_OUTPUT_MAX);
-    else if (text.n && job_result_parse(text, &a, &r, &e)) {
+    } else if (text.n && job_result_parse(text, &a, &r, &e)) {
         if (!r.message.n && exit_code != 0)
             r.message = last_line(w);
     } else if (exit_code > 128)
