@@ -255,6 +255,15 @@ static bool is_under_denied(const struct maker *m, const struct jail_path *p)
     return false;
 }
 
+/* What a read-only directory shows already needs no mount of its own. */
+static bool is_shown_by(const struct jail_path *kept, size_t n, const struct jail_path *p)
+{
+    while (n-- > 0)
+        if (kept[n].access != JAIL_LINK && jail_path_within(p->path, kept[n].path))
+            return kept[n].access == JAIL_READ && p->access == JAIL_READ && (kept[n].keep_owner || !p->keep_owner);
+    return false;
+}
+
 static bool finish(struct maker *m, struct jail_policy *out, struct err *e)
 {
     size_t n = 0;
@@ -272,6 +281,8 @@ static bool finish(struct maker *m, struct jail_policy *out, struct err *e)
             continue;
         if (shows && !list[i].needed && is_under_denied(m, &list[i]))
             continue;
+        if (is_shown_by(kept, n, &list[i]))
+            continue;
         kept[n++] = list[i];
     }
     out->path = kept;
@@ -279,6 +290,51 @@ static bool finish(struct maker *m, struct jail_policy *out, struct err *e)
     out->variable = m->variables.p;
     out->n_variables = m->variables.n;
     return true;
+}
+
+bool jail_policy_with(const struct jail_policy *p, const char *const *ro, const char *const *rw, struct arena *a,
+                      struct jail_policy *out, struct err *e)
+{
+    struct maker m = { .a = a, .level = p->level };
+    struct jail_policy more = *p;
+
+    for (size_t i = 0; i < p->n_paths; i++)
+        put(&m, p->path[i]);
+    for (size_t i = 0; ro && ro[i]; i++)
+        need(&m, ro[i], JAIL_READ, true);
+    for (size_t i = 0; rw && rw[i]; i++)
+        need(&m, rw[i], JAIL_WRITE, true);
+    if (!finish(&m, &more, e))
+        return false;
+    more.variable = p->variable;
+    more.n_variables = p->n_variables;
+    *out = more;
+    return true;
+}
+
+void jail_policy_as_process(const struct jail_policy *p, struct arena *a, struct jail_policy *out)
+{
+    struct maker m = { .a = a, .level = JAIL_PROCESS };
+    struct jail_policy less = *p;
+    struct err never = { 0 }; /* only a list that is too long, and this one gets at most ten more */
+
+    for (size_t i = 0; i < p->n_paths; i++) {
+        struct jail_path one = p->path[i];
+
+        if (one.access == JAIL_PRIVATE || one.access == JAIL_LINK || one.access == JAIL_TEXT)
+            continue;
+        if (one.access == JAIL_OVERLAY)
+            one.access = JAIL_READ; /* nothing can be laid over it: the safer of the others */
+        put(&m, one);
+    }
+    own_places(&m, NULL);
+    if (!finish(&m, &less, &never))
+        BUG("%s", never.text);
+    less.level = JAIL_PROCESS;
+    less.hostname = STR("");
+    less.variable = p->variable;
+    less.n_variables = p->n_variables;
+    *out = less;
 }
 
 /* ------------------------------------------------------------ the whole */

@@ -39,5 +39,11 @@ struct jail_build {
 };
 MUST_USE bool jail_compile_build(const struct jail_build *b, struct arena *a, struct jail_policy *out, struct err *e);
 
+/* The same policy for the level process, where the host's names stay and only access to them is ruled. */
+void jail_policy_as_process(const struct jail_policy *p, struct arena *a, struct jail_policy *out);
+/* The policy with further host paths, each list NULL at the end or NULL; they must be there and normal. */
+MUST_USE bool jail_policy_with(const struct jail_policy *p, const char *const *ro, const char *const *rw,
+                               struct arena *a, struct jail_policy *out, struct err *e);
+
 /* Does blast.toml ask for any sandbox? Without one `blast run` is a plain exec. */
 MUST_USE bool jail_is_wanted(const struct config *c);

@@ -25,6 +25,8 @@ struct jail_command {
     uint64_t wall_ms;        /* 0: none */
     const char *const *ro;   /* further host paths, NULL at the end; may be NULL */
     const char *const *rw;
+    void (*reported)(void *ctx, const struct jail_report *r); /* called once, as the command starts; may be NULL */
+    void *ctx;
     bool foreground;         /* signals that reach us are passed on; a stop of the command stops us (job control) */
 };
 

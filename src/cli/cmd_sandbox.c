@@ -1,0 +1,129 @@
+/* blast sandbox: what the sandbox would be. check makes one for real that runs nothing, show prints the policy. */
+#include "base/err.h"
+#include "cli/common.h"
+#include "cli/inside.h"
+#include "cli/ui.h"
+#include "jail/compile.h"
+#include "jail/run.h"
+
+#define EXIT_REFUSED 5
+#define POLICY_TEXT_MAX JAIL_POLICY_MAX
+
+static const char *value_of(const struct jail_row *row)
+{
+    return row->mechanism ? row->mechanism : "-";
+}
+
+static void print_table(struct cmd *c, const struct jail_policy *p, const struct jail_report *r)
+{
+    static const char *const header[] = { "setting", "state", "mechanism", "why not more" };
+    struct str *cells = ARENA_ARRAY(c->a, struct str, (size_t)JAIL_SETTING_COUNT * 4);
+    size_t rows = 0;
+
+    for (unsigned s = 0; s < JAIL_SETTING_COUNT; s++) {
+        const struct jail_row *row = &r->row[s];
+        struct str *cell = cells + 4 * rows;
+
+        if (row->state == JAIL_NOT_ASKED)
+            continue;
+        cell[0] = str_of(jail_setting_name((enum jail_setting)s));
+        cell[1] = arena_printf(c->a, "%s%s", jail_state_word(row->state),
+                               jail_report_refuses_row(r, p, (enum jail_setting)s) ? " (refused)" : "");
+        cell[2] = str_of(value_of(row));
+        cell[3] = !row->reason ? STR("")
+                  : row->help  ? arena_printf(c->a, "%s; helps: %s", row->reason, row->help)
+                               : str_of(row->reason);
+        rows++;
+    }
+    ui_table(header, cells, rows, 4);
+}
+
+static void print_verdict(const struct jail_policy *p, const struct jail_report *r)
+{
+    bool refuses = jail_report_refuses(r, p);
+
+    ui_out("\nlevel %s, network %s, default_policy %s: %s\n", jail_level_word(r->level), jail_network_word(p->network),
+           jail_strictness_word(p->strictness), refuses ? "refused, see above" : "a command would run");
+}
+
+static bool check(struct cmd *c, const struct workspace *w, const struct jail_policy *p, struct err *e)
+{
+    struct jail_report r;
+    struct json_result out;
+
+    if (!jail_try(p, c->a, &r, e))
+        return err_as(e, ERR_ENVIRONMENT, "make a sandbox for %s", w->where.dir) || err_exit(e, 1);
+    c->exit_code = jail_report_refuses(&r, p) ? EXIT_REFUSED : 0;
+    if (!ui.json) {
+        print_table(c, p, &r);
+        print_verdict(p, &r);
+        return true;
+    }
+    json_result_begin(&out, "blast.sandbox/1");
+    json_write_member_bool(&out.w, "asked", jail_is_wanted(&w->config));
+    json_write_member_cstr(&out.w, "default_policy", jail_strictness_word(p->strictness));
+    json_write_member_cstr(&out.w, "network", jail_network_word(p->network));
+    json_write_member_bool(&out.w, "refused", c->exit_code != 0);
+    json_write_key(&out.w, STR("enforcement"));
+    jail_report_write(&r, &out.w);
+    json_result_end(&out);
+    return true;
+}
+
+static bool show(struct cmd *c, const struct jail_policy *p)
+{
+    AUTO_BUF text = { .limit = POLICY_TEXT_MAX };
+    char digest[JAIL_DIGEST];
+    struct json_result out;
+
+    jail_policy_digest(p, digest);
+    (void)!jail_policy_format(p, false, &text);
+    if (ui.json) {
+        json_result_begin(&out, "blast.sandbox-policy/1");
+        json_write_member_cstr(&out.w, "digest", digest);
+        json_write_key(&out.w, STR("policy"));
+        json_write_raw(&out.w, buf_done(&text));
+        json_result_end(&out);
+        return true;
+    }
+    ui_out("level %s  network %s  default_policy %s  digest %.16s\n", jail_level_word(p->level),
+           jail_network_word(p->network), jail_strictness_word(p->strictness), digest);
+    if (!p->files) {
+        ui_out("all files of this machine, as the user sees them\n");
+        return true;
+    }
+    struct str *cells = ARENA_ARRAY(c->a, struct str, p->n_paths * 2);
+
+    for (size_t i = 0; i < p->n_paths; i++) {
+        const struct jail_path *x = &p->path[i];
+
+        cells[2 * i] = str_of(jail_access_word(x->access));
+        cells[2 * i + 1] = x->access == JAIL_LINK
+                               ? arena_printf(c->a, STR_FMT " -> " STR_FMT, STR_ARG(x->path), STR_ARG(x->target))
+                               : x->path;
+    }
+    ui_table(NULL, cells, p->n_paths, 2);
+    return true;
+}
+
+bool cmd_sandbox(struct cmd *c, struct err *e)
+{
+    struct request r;
+    AUTO_WORKSPACE w = { 0 };
+    struct jail_policy p;
+    struct str verb = c->options.words.n ? c->options.words.p[0] : STR("");
+    bool checks = str_eq(verb, STR("check"));
+
+    if (c->options.words.n != 1 || (!checks && !str_eq(verb, STR("show")))) {
+        (void)err_set(e, ERR_CONFIG, verb.n ? "'" STR_FMT "' is no verb of blast sandbox" : "blast sandbox needs a verb" STR_FMT,
+                      STR_ARG(verb));
+        return err_hint(e, "blast sandbox check, or blast sandbox show");
+    }
+    common_request(c, &r);
+    if (!common_open(c, &r, &w, e) || !inside_policy(c, &w, &p, e))
+        return false;
+    common_warnings(&w);
+    if (!jail_is_wanted(&w.config))
+        ui_note("no blast.toml asks for a sandbox here: this is what the defaults would be");
+    return checks ? check(c, &w, &p, e) : show(c, &p);
+}

@@ -1,0 +1,196 @@
+#include "cli/inside.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "base/buf.h"
+#include "base/err.h"
+#include "cli/common.h"
+#include "cli/ui.h"
+#include "jail/compile.h"
+#include "jail/run.h"
+#include "sync/audit.h"
+#include "sync/trust.h"
+
+bool inside_wanted(struct cmd *c, struct workspace *w, bool *wanted, struct err *e)
+{
+    struct trust trust;
+
+    *wanted = jail_is_wanted(&w->config);
+    if (!*wanted || !option_flag(&c->options, OPT_NO_SANDBOX))
+        return true;
+    *wanted = false;
+    if (w->config.security_default_policy == CONFIG_POLICY_PERMISSIVE)
+        return true;
+    if (!trust_state(w, &trust, e))
+        return false;
+    if (trust.level == TRUST_FULL && trust.full)
+        return true;
+    (void)err_set(e, ERR_CONFIG, "--no-sandbox is for projects with a permissive policy, or that you trust");
+    (void)err_hint(e, "blast trust, or [security] default_policy = \"permissive\"");
+    return err_exit(e, 5);
+}
+
+/* ------------------------------------------------------------ the policy */
+
+/* The directory above the one of the interpreter holds its library; where that would be the home directory or the root,
+ * only what Python keeps there. */
+static void add_prefix(struct arena *a, const char *executable, const char *home, const char *out[8], size_t *n)
+{
+    struct str path = str_of(executable), bin = str_sub(path, 0, str_rfind(path, '/'));
+    size_t cut = str_rfind(bin, '/');
+    struct str prefix = cut < bin.n ? str_sub(bin, 0, cut) : STR("");
+
+    if (*n + 3 >= 8 || bin.n == path.n || bin.n == 0)
+        return;
+    if (prefix.n == 0 || str_eq(prefix, str_of(home))) {
+        out[(*n)++] = arena_cstr(a, bin);
+        out[(*n)++] = arena_printf(a, STR_FMT "/lib", STR_ARG(prefix)).p;
+    } else {
+        out[(*n)++] = arena_cstr(a, prefix);
+    }
+}
+
+/* What the environment's python is, by the link in it and by the file that it ends at. */
+static void find_interpreter(struct cmd *c, const struct workspace *w, const char *out[8])
+{
+    char real[PATH_MAX], link[PATH_MAX];
+    const char *python = arena_printf(c->a, "%s/bin/python", w->env_path).p;
+    ssize_t k = readlink(python, link, sizeof link - 1);
+    size_t n = 0;
+
+    if (k > 0 && link[0] == '/')
+        add_prefix(c->a, arena_text(c->a, link, (size_t)k), w->dirs.home, out, &n);
+    if (realpath(python, real))
+        add_prefix(c->a, real, w->dirs.home, out, &n);
+    out[n] = NULL;
+}
+
+bool inside_policy(struct cmd *c, const struct workspace *w, struct jail_policy *out, struct err *e)
+{
+    const char *interpreter[8] = { NULL };
+    struct jail_place at = {
+        .project = w->where.dir,
+        .environment = w->env_path,
+        .store = w->dirs.store,
+        .home = w->dirs.home,
+        .interpreter = interpreter,
+    };
+
+    find_interpreter(c, w, interpreter);
+    return jail_compile(&w->config, &at, c->a, out, e);
+}
+
+/* ------------------------------------------------------------ what is said */
+
+static void list_rows(struct buf *b, const struct jail_report *r, enum jail_state state)
+{
+    unsigned n = 0;
+
+    for (unsigned s = 0; s < JAIL_SETTING_COUNT; s++)
+        if (r->row[s].state == state)
+            (void)buf_printf(b, "%s%s", n++ ? ", " : "", jail_setting_name((enum jail_setting)s));
+}
+
+struct str inside_summary(struct arena *a, const struct jail_policy *p, const struct jail_report *r)
+{
+    AUTO_BUF lacks = { .limit = 1024 };
+
+    list_rows(&lacks, r, JAIL_NOT_ENFORCED);
+    return arena_printf(a, "%s, network %s%s" STR_FMT, jail_level_word(r->level), jail_network_word(p->network),
+                        lacks.n ? "; not enforced: " : "", STR_ARG(buf_done(&lacks)));
+}
+
+static void say(void *ctx, const struct jail_report *r)
+{
+    const struct jail_policy *p = ctx;
+
+    if (r->level != p->level)
+        ui_warn("the sandbox is at level %s, not %s: %s", jail_level_word(r->level), jail_level_word(p->level),
+                r->row[JAIL_SET_ISOLATION].reason);
+    for (unsigned s = 0; s < JAIL_SETTING_COUNT; s++) {
+        const struct jail_row *row = &r->row[s];
+
+        if (row->state == JAIL_NOT_ENFORCED && s != JAIL_SET_ISOLATION)
+            ui_note("sandbox: %s is not enforced: %s", jail_setting_name((enum jail_setting)s),
+                    row->reason ? row->reason : "no mechanism here");
+    }
+}
+
+static void record(struct cmd *c, struct workspace *w, const struct jail_policy *p, const struct jail_result *r,
+                   char *const *argv)
+{
+    AUTO_BUF b = { .limit = AUDIT_LINE_MAX };
+    char digest[JAIL_DIGEST];
+    struct json_write j;
+
+    jail_policy_digest(p, digest);
+    json_write_init(&j, &b, false);
+    json_write_object_begin(&j);
+    json_write_member_cstr(&j, "command", argv[0]);
+    json_write_member_cstr(&j, "policy", digest);
+    json_write_member_u64(&j, "exit", (uint64_t)r->code);
+    json_write_member_cstr(&j, "limit", r->limit);
+    if (r->reported) {
+        json_write_key(&j, STR("enforcement"));
+        jail_report_write(&r->report, &j);
+    }
+    json_write_object_end(&j);
+    if (json_write_end(&j))
+        audit_record(w, AUDIT_SANDBOX, 0, arena_str(c->a, buf_done(&b)));
+}
+
+/* ------------------------------------------------------------ running */
+
+/* Where we are, if that is shown inside; else the project. */
+static const char *directory_inside(struct cmd *c, const struct workspace *w, const struct jail_policy *p)
+{
+    char here[PATH_MAX];
+
+    if (!getcwd(here, sizeof here))
+        return w->where.dir;
+    for (size_t i = p->n_paths; i-- > 0;) {
+        const struct jail_path *x = &p->path[i];
+
+        if (!jail_path_within(str_of(here), x->path) || x->access == JAIL_LINK)
+            continue;
+        if (x->access == JAIL_READ || x->access == JAIL_WRITE || x->access == JAIL_OVERLAY)
+            return arena_cstr(c->a, str_of(here));
+        break;
+    }
+    if (!p->files)
+        return arena_cstr(c->a, str_of(here));
+    ui_note("sandbox: '%s' is not shown in it, the command starts in '%s'", here, w->where.dir);
+    return w->where.dir;
+}
+
+bool inside_run(struct cmd *c, struct workspace *w, char *const *argv, struct err *e)
+{
+    const char *add[] = {
+        arena_printf(c->a, "PATH=%s/bin:/usr/local/bin:/usr/bin:/bin", w->env_path).p,
+        arena_printf(c->a, "VIRTUAL_ENV=%s", w->env_path).p,
+        arena_printf(c->a, "VIRTUAL_ENV_PROMPT=" STR_FMT, STR_ARG(workspace_name(w))).p,
+        NULL,
+    };
+    struct jail_policy p;
+    struct jail_result r;
+
+    if (!inside_policy(c, w, &p, e))
+        return false;
+    struct jail_command command = {
+        .argv = (const char *const *)(uintptr_t)argv,
+        .env = jail_environment(&p, (const char *const *)(uintptr_t)environ, add, c->a),
+        .cwd = directory_inside(c, w, &p),
+        .fd = { 0, 1, 2 },
+        .reported = say,
+        .ctx = &p,
+        .foreground = true,
+    };
+    bool ok = jail_run(&p, &command, c->a, &r, e);
+
+    record(c, w, &p, &r, argv);
+    c->exit_code = r.code;
+    if (ok && r.limit)
+        ui_warn("'%s' was ended by the sandbox: %s", argv[0], r.limit);
+    return ok;
+}

@@ -1,0 +1,33 @@
+/* Control groups: limits over all processes of a sandbox together, in a group of its own that is removed at the end.
+ *
+ * Version 2 where this user may make groups (root, or below a delegated one), version 1 controller by controller.
+ * The group's name holds our process id and start time; groups of launchers that are dead are swept at the next start.
+ * What cannot be had is no error: the report says it, and pid 1 samples instead where it can.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include "base/attr.h"
+
+struct err;
+struct jail_policy;
+struct jail_report;
+
+enum cgroup_kind { CGROUP_MEMORY, CGROUP_PIDS, CGROUP_CPU, CGROUP_IO, CGROUP_KINDS };
+
+struct cgroup {
+    int dir[CGROUP_KINDS];    /* the group, by controller; version 2: the same for all; -1: none */
+    int base[CGROUP_KINDS];   /* the directory it was made in */
+    bool v2;
+    char name[64];
+};
+
+/* Makes the group, if the policy has limits, and writes them. `io_path` is a directory whose disk iops_limit is for. */
+void cgroup_make(const struct jail_policy *p, const char *io_path, struct jail_report *r, struct cgroup *out);
+/* Before the process does anything: it has no children yet. */
+MUST_USE bool cgroup_join(const struct cgroup *g, pid_t pid, struct err *e);
+/* "memory_limit" when the kernel ended processes for it; else NULL. */
+MUST_USE const char *cgroup_limit_hit(const struct cgroup *g);
+/* Ends what is still in it and removes it. */
+void cgroup_remove(struct cgroup *g);

@@ -1,0 +1,32 @@
+/* Pid 1 of a sandbox: builds it from inside, starts the command, reaps, and takes everything with it when it ends.
+ *
+ * At the level process it is an ordinary process in a session of its own that adopts its descendants.
+ */
+#pragma once
+
+#include <sys/types.h>
+#include "base/attr.h"
+#include "jail/report.h"
+
+struct jail_policy;
+struct sources;
+struct launch_order;
+
+struct init_task {
+    const struct launch_order *order;
+    const struct jail_policy *p;
+    struct sources *sources; /* taken already (root), or NULL: to be taken inside */
+    const char *const *sockets; /* see source_sockets() */
+    struct jail_report report;  /* as far as it is known outside */
+    int link;
+    pid_t outside;           /* blast-jail's process id */
+    bool inside;             /* in namespaces of its own */
+    bool other_id;           /* root: becomes `uid`:`gid` of the new user namespace first */
+    uid_t uid;
+    gid_t gid;
+    bool terminal;           /* give the command a new terminal */
+    bool use_terminal[3];    /* ... as its stdin, stdout, stderr */
+    const char *scratch;     /* level process: HOME and TMPDIR, or NULL */
+};
+
+NORETURN void init_run(struct init_task *t);
