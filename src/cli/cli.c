@@ -11,6 +11,7 @@
 #include "cli/interrupt.h"
 #include "cli/report.h"
 #include "cli/settle.h"
+#include "cli/timings_report.h"
 #include "cli/ui.h"
 
 /* The word of a command is its name in C. One with a hyphen stands here: `HYPHEN_name`, whose comma moves its word to
@@ -81,7 +82,11 @@ static bool run_command(struct cmd *c, struct str name, struct err *e)
         help_command(c->command);
         return true;
     }
-    return c->command->run(c, e);
+    timings_report_begin(c);
+    bool ok = c->command->run(c, e);
+
+    timings_report_end(c);
+    return ok;
 }
 
 static bool format_is_json(const struct options *o, bool *json, struct err *e)

@@ -44,7 +44,9 @@ struct facts {
     struct inuse *older; /* processes on older generations */
     size_t n_older;
     struct status_file last;
-    size_t decisions;
+    struct decision *decisions; /* parked */
+    size_t n_decisions;
+    struct str notice; /* what the next prompt says */
     size_t wheels; /* in the store */
 };
 
@@ -68,7 +70,7 @@ static const char *sync_state(struct workspace *w, struct facts *f)
     err_clear(&e);
     if (!w->project.found && !w->where.has_requirements)
         return "bare";
-    if (f->decisions)
+    if (f->n_decisions)
         return "pending";
     if (pin_get(&f->env, &pinned))
         return "pinned";
@@ -199,14 +201,15 @@ static bool gather_env(struct cmd *c, struct workspace *w, struct facts *f, stru
 
 static bool gather(struct cmd *c, struct workspace *w, struct facts *f, struct err *e)
 {
-    struct decision *parked;
     struct err ignored = { 0 };
 
     f->not_enforced = env_layer_unenforced(w);
     if (env_is_there(w->env_path) && !gather_env(c, w, f, e))
         return false;
-    if (f->there && !decision_list(w, &parked, &f->decisions, &ignored))
-        f->decisions = 0;
+    if (f->there && !decision_list(w, &f->decisions, &f->n_decisions, &ignored))
+        f->n_decisions = 0;
+    if (f->last.word != STATUS_FAILED)
+        f->notice = f->last.notice;
     f->state = sync_state(w, f);
     if (option_flag(&c->options, OPT_SHORT))
         return true;
@@ -379,7 +382,6 @@ static void print_json(const struct workspace *w, const struct facts *f)
         json_write_object_end(&r.w);
     }
     json_write_array_end(&r.w);
-    json_write_member_u64(&r.w, "decisions", f->decisions);
     json_write_member(&r.w, "last_error", f->last.word == STATUS_FAILED ? f->last.notice : STR(""));
     json_write_member_cstr(&r.w, "trust", trust[f->trust.level]);
     json_write_member(&r.w, "not_enforced", f->not_enforced);

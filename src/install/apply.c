@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/map.h"
+#include "base/trace.h"
 #include "env/env.h"
 #include "env/history.h"
 #include "env/layout.h"
@@ -187,8 +188,11 @@ static bool build(struct env *env, const struct apply_spec *spec, struct generat
     g->mode = str_of(link_mode_word(r->link.mode));
     if (spec->trial && !try_out(env, spec, &stage, g, e))
         return false;
+    uint64_t begun = trace_now();
+
     if (!generation_commit(env, &stage, g, spec->durable, e))
         return false;
+    trace_add(TRACE_COMMIT, STR("generation"), begun, 0);
     roots_tidy(env);
     return true;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/trace.h"
 #include "install/info.h"
 #include "install/merge.h"
 #include "install/place.h"
@@ -285,6 +286,7 @@ static bool link_all(struct linker *l, struct link_result *out, struct err *e)
     count_tops(l);
     for (uint32_t i = 0; i < l->spec->n; i++) {
         const struct store_entry *entry = l->spec->packages[i].entry;
+        uint64_t begun = trace_now();
 
         for (uint32_t t = 0; t < entry->tops; t++) {
             struct store_top top = store_top_get(entry, t);
@@ -294,6 +296,7 @@ static bool link_all(struct linker *l, struct link_result *out, struct err *e)
         }
         if (!link_info(l, i, e))
             return err_wrap(e, "link '" STR_FMT "'", STR_ARG(entry->name));
+        trace_add(TRACE_LINK, entry->name, begun, entry->bytes);
     }
     return merge_files(&l->place, shared.p, shared.n, l->mode_of, e) && place_finish(&l->place, e);
 }

@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/trace.h"
 #include "base/vec.h"
 #include "base/work.h"
 #include "install/import_map.h"
@@ -53,6 +54,7 @@ struct unpack {
     size_t n_slices;
     struct slice whole; /* the job of PLAN and FINISH */
     enum phase phase;
+    uint64_t traced_us; /* when it began, while base/trace.h is on */
     size_t outstanding;
     _Atomic bool failed;
     struct err err;
@@ -323,6 +325,7 @@ static void push(struct unpack *u, struct work *w, struct slice *s, void (*run)(
 void unpack_push(struct unpack *u, struct work *w)
 {
     u->phase = PLAN;
+    u->traced_us = trace_now();
     push(u, w, &u->whole, run_plan);
 }
 
@@ -359,6 +362,7 @@ bool unpack_take(struct job *j, struct work *w, bool *done, struct err *e)
     } else {
         u->phase = OVER;
         *done = true;
+        trace_add(TRACE_UNPACK, u->file, u->traced_us, u->bytes.n);
     }
     return true;
 }

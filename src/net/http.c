@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/trace.h"
 #include "net/exchange.h"
 #include "net/queue.h"
 #include "net/url.h"
@@ -159,6 +160,22 @@ void http_auto(struct http **h)
 
 /* -- requests ---------------------------------------------------------------------------------------------- */
 
+/* What is asked for shows in the name; one that ends in '/' is a page. */
+static void trace_request(const struct http_request *r)
+{
+    struct str url = str_sub(r->url, 0, MIN(str_find(r->url, '?'), str_find(r->url, '#'))), name = url;
+    bool page = !str_ends(url, STR(".whl")) && !str_ends(url, STR(".tar.gz")) && !str_ends(url, STR(".zip"));
+
+    if (!trace_on || !r->traced_us)
+        return;
+    (void)str_cut_suffix(&name, STR("/"));
+    name = str_sub(name, str_rfind(name, '/') == name.n ? 0 : str_rfind(name, '/') + 1, name.n);
+    if (str_ends(url, STR(".metadata")) || (!page && !r->to_file))
+        trace_add(TRACE_METADATA, name, r->traced_us, r->body ? r->body->n : 0);
+    else
+        trace_add(page ? TRACE_PAGE : TRACE_FETCH, name, r->traced_us, page && r->body ? r->body->n : r->file_n);
+}
+
 static void finish(struct http *h, struct http_request *r)
 {
     struct http_request **first = r->done ? &h->call_first : &h->done_first;
@@ -171,6 +188,7 @@ static void finish(struct http *h, struct http_request *r)
         (void)err_wrap(&r->err, "get '" STR_FMT "'%s", STR_ARG(shown),
                        r->tries > 1 ? arena_printf(&a, " (tried %u times)", r->tries).p : "");
     }
+    trace_request(r);
     r->where = OVER;
     r->next = NULL;
     if (*first)
@@ -291,8 +309,10 @@ static bool launch(struct http *h, struct err *e)
             return err_as(e, ERR_NETWORK, "make requests");
         queue_remove(from, r);
         h->running++;
-        if (!r->begun_ms)
+        if (!r->begun_ms) {
             r->begun_ms = clock_ms();
+            r->traced_us = trace_now();
+        }
         r->tries++;
         run(h, s, r);
     }

@@ -99,6 +99,7 @@ struct http_request {
     struct http_slot *slot;
     struct http_request *next;
     uint64_t seq, due_ms, begun_ms;
+    uint64_t traced_us; /* when the first try began, while base/trace.h is on */
     size_t heap_at;
     uint64_t file_mark;
     unsigned hops, stalled;

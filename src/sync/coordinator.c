@@ -22,6 +22,7 @@
 #include "sync/env_layer.h"
 #include "sync/inputs.h"
 #include "sync/journal.h"
+#include "sync/metrics.h"
 #include "sync/satisfied.h"
 #include "sync/startup.h"
 #include "sync/trust.h"
@@ -480,9 +481,38 @@ static void record_end(struct workspace *w, const struct sync_job *job, bool ok,
         workspace_warn(w, "not recorded that this project is trusted: %.*s", (int)MIN(ignored.n, 400u), ignored.text);
 }
 
+static void measure(struct workspace *w, const struct sync_job *job, const struct sync_outcome *o, uint64_t begun,
+                    const struct err *failure)
+{
+    const struct timings *t = job->timings;
+    const struct plan *p = &o->apply.plan;
+    struct err ignored = { 0 }; /* figures are a convenience */
+    struct metrics_record m = {
+        .when = clock_now(),
+        .total_us = clock_us() - begun,
+        .bytes = t->bytes,
+        .pages = t->pages,
+        .metadata = t->metadata,
+        .wheels = t->wheels,
+        .hits = t->hits,
+        .added = o->apply.changed ? p->add : 0,
+        .removed = o->apply.changed ? p->remove : 0,
+        .replaced = o->apply.changed ? p->replace : 0,
+        .outcome = o->apply.changed ? METRICS_CHANGED : METRICS_UNCHANGED,
+    };
+
+    for (unsigned i = 0; i < PHASES; i++)
+        m.us[i] = t->us[i];
+    if (failure)
+        m.outcome = err_exit_code(failure) == EXIT_DENIED ? METRICS_DENIED : METRICS_FAILED;
+    if (!job->check && !w->request->dry_run)
+        (void)!metrics_append(&w->dirs, &m, &ignored);
+}
+
 bool sync_run(struct workspace *w, const struct sync_job *job, struct sync_outcome *out, struct err *e)
 {
     struct run r = { .w = w, .job = job, .out = out, .guard = -1 };
+    uint64_t begun = clock_us();
 
     *out = (struct sync_outcome){ .env_path = w->env_path };
     pkg_net_init(&r.net, w);
@@ -493,6 +523,7 @@ bool sync_run(struct workspace *w, const struct sync_job *job, struct sync_outco
 
     run_close(&r);
     record_end(w, job, ok, e);
+    measure(w, job, out, begun, ok ? NULL : e);
     return ok;
 }
 

@@ -5,6 +5,8 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/hash.h"
+#include "base/trace.h"
 #include "build_config.h"
 #include "index/feed.h"
 #include "index/flat.h"
@@ -16,6 +18,7 @@
 #include "pep/name.h"
 #include "resolve/explain.h"
 #include "resolve/solve.h"
+#include "sync/build.h"
 #include "sync/failure.h"
 #include "sync/repair.h"
 #include "sync/solution.h"
@@ -65,6 +68,8 @@ void pkg_net_close(struct pkg_net *n)
 struct run {
     struct workspace *w;
     const struct inputs *in;
+    struct index_settings settings; /* the inputs', and how to ask a build */
+    struct index_builder builder;
     struct index_target target;
     struct catalog catalog;
     struct source source;
@@ -130,12 +135,29 @@ static void prefer(struct run *r, const struct pkg_pin *pin, size_t n)
     }
 }
 
+static bool ask_build(void *user, struct str file, struct str archive, struct arena *a, struct str *text, struct err *e)
+{
+    struct run *r = user;
+    unsigned char sum[HASH_SHA256];
+    char hex[HASH_HEX256 + 1];
+    struct build_source s = { .file = file, .sha256 = { hex, HASH_HEX256 }, .bytes = archive };
+
+    if (!hash_sha256(archive.p, archive.n, sum, e))
+        return false;
+    hash_hex(sum, sizeof sum, hex);
+    return build_metadata(r->job, &s, a, text, e);
+}
+
 static bool run_open(struct run *r, const struct pkg_pin *pin, size_t n_pin, struct pkg_net *net, struct err *e)
 {
     const struct py_facts *py = &r->w->python;
 
-    r->target = (struct index_target){ .tags = facts_tags(py, r->w->a), .env = &py->marker, .python = py->version };
-    if (!trust_check_sources(r->w, e) || !catalog_open(&r->in->index, &r->target, &r->catalog, e))
+    r->target = (struct index_target){ .tags = facts_tags(py, r->w->a), .env = &py->marker, .python = py->version,
+                                       .id = facts_fingerprint(py, r->w->a) };
+    r->settings = r->in->index;
+    r->builder = (struct index_builder){ ask_build, r };
+    r->settings.builder = &r->builder;
+    if (!trust_check_sources(r->w, e) || !catalog_open(&r->settings, &r->target, &r->catalog, e))
         return false;
     if (!read_link_pages(r, net, e) || !add_direct_files(r, e))
         return false;
@@ -201,8 +223,15 @@ static bool run_solve(struct run *r, struct pkg_net *net, const struct watch *wa
         if (r->job->until && clock_ms() > r->job->until)
             return err_set(e, ERR_RESOLUTION, "the search took too long");
         watch_show(watch, "Resolving", r->catalog.projects.n, 0, 0, 0);
+        uint64_t begun = trace_now();
+
         if (!feed_wait(r->feed, r->solver, e))
             return false;
+        trace_add(TRACE_WAVE, STR("the solver waits"), begun, 0);
+    }
+    if (r->catalog.e.kind != ERR_NONE) {
+        *e = r->catalog.e;
+        return false;
     }
     return state == SOLVE_DONE || failed(r, e);
 }
@@ -222,6 +251,7 @@ bool pkg_resolve(const struct pkg_job *job, const struct pkg_pin *pin, size_t n_
     t->metadata += figures.metadata;
     t->bytes += figures.bytes;
     t->us[PHASE_RESOLVE] += clock_us() - begun;
+    trace_add(TRACE_PHASE, STR("resolve"), begun, 0);
     run_close(&r);
     return ok;
 }

@@ -56,4 +56,5 @@ struct timings {
     uint64_t us[PHASES];
     uint64_t bytes; /* that came over the network */
     uint32_t pages, metadata, wheels;
+    uint32_t hits;  /* wheels that were in the store */
 };

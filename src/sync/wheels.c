@@ -10,12 +10,14 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/trace.h"
 #include "base/work.h"
 #include "install/fetch.h"
 #include "install/unpack.h"
 #include "pep/name.h"
 #include "pep/tag.h"
 #include "pep/wheel_name.h"
+#include "sync/build.h"
 #include "sync/pkg_layer.h"
 #include "sync/workspace.h"
 
@@ -73,11 +75,19 @@ static bool no_wheel(const struct lock_package *p, enum tag_miss miss, bool hash
     if (p->directory || p->vcs || (p->n_wheel == 0 && !p->archive)) {
         (void)err_set(e, ERR_PACKAGE, STR_FMT " " STR_FMT " has no wheel in the lock: it would need a build",
                       STR_ARG(p->name), STR_ARG(p->version));
-        return err_hint(e, "builds come with the sandbox; until then choose a version that has a wheel");
+        return p->sdist ? err_hint(e, "leave --no-build away") : err_hint(e, "choose a version that has a file here");
     }
     (void)err_set(e, ERR_PACKAGE, STR_FMT " " STR_FMT " has no wheel for this %s", STR_ARG(p->name),
                   STR_ARG(p->version), miss == TAG_MISS_PLATFORM ? "platform" : "Python");
     return err_hint(e, "blast lock --upgrade resolves again for this interpreter");
+}
+
+static bool wheels_refused(const struct inputs *in, struct str name)
+{
+    for (size_t i = 0; i < in->index.n_no_binary; i++)
+        if (str_eq(in->index.no_binary[i], name) || str_eq(in->index.no_binary[i], STR(":all:")))
+            return true;
+    return false;
 }
 
 bool pkg_choose_file(const struct inputs *in, const struct tag_set *tags, const struct lock_package *p,
@@ -89,7 +99,9 @@ bool pkg_choose_file(const struct inputs *in, const struct tag_set *tags, const 
     bool by_hash = false;
 
     *out = NULL;
-    for (size_t i = 0; i < (p->archive ? 1 : p->n_wheel); i++) {
+    size_t n = p->archive ? 1 : wheels_refused(in, p->name) ? 0 : p->n_wheel;
+
+    for (size_t i = 0; i < n; i++) {
         const struct lock_file *f = p->archive ? p->archive : &p->wheel[i];
         struct wheel_name name;
         struct err ignored;
@@ -110,6 +122,12 @@ bool pkg_choose_file(const struct inputs *in, const struct tag_set *tags, const 
         *out = f;
         best = rank;
         build = name.build;
+    }
+    if (!*out && !p->archive && p->sdist && in->index.sdists) {
+        if (hash_allowed(in, p, p->sdist))
+            *out = p->sdist;
+        else
+            by_hash = true;
     }
     return *out != NULL || no_wheel(p, nearest, by_hash, e);
 }
@@ -134,6 +152,8 @@ static bool in_store(struct job_list *j, struct pkg_wheel *p, struct err *e)
             return false;
     }
     p->have = there;
+    if (there)
+        trace_add(TRACE_HIT, p->file->name, trace_now(), p->entry.bytes);
     return true;
 }
 
@@ -150,11 +170,14 @@ static void note_missing(struct job_list *j, struct pkg_wheel *p)
     *m = (struct missing){ .wheel = p, .fd = -1 };
     m->hex = p->sha256;
     m->alg = STR("sha256");
+    if (p->build) /* what is fetched is not what the store keeps */
+        m->hex = lock_file_hash(f, STR("sha256"));
     if (m->hex.n == 0 && f->n_hash) {
         m->alg = f->hash[0].alg;
         m->hex = f->hash[0].hex;
     }
-    m->archive = m->hex.n ? arena_printf(j->w->a, STR_FMT ".whl", STR_ARG(m->hex)) : f->name;
+    m->archive = m->hex.n ? arena_printf(j->w->a, STR_FMT "%s", STR_ARG(m->hex), p->build ? ".sdist" : ".whl")
+                          : f->name;
     m->item = (struct fetch_item){
         .url = source_of(f),
         .name = m->archive,
@@ -182,6 +205,11 @@ static bool begin_unpack(struct job_list *j, struct missing *m, struct err *e)
         *e = m->item.err;
         return err_wrap(e, "get " STR_FMT " " STR_FMT " (" STR_FMT ")", STR_ARG(m->wheel->package->name),
                         STR_ARG(m->wheel->package->version), STR_ARG(m->wheel->file->name));
+    }
+    if (m->wheel->build) { /* built once all else is here */
+        m->hex = arena_str(j->w->a, str_of(m->item.sha256));
+        j->unpacked++;
+        return true;
     }
     m->wheel->sha256 = arena_str(j->w->a, str_of(m->item.sha256));
     if (!fd_open(j->downloads, m->archive.p, O_RDONLY, 0, &m->fd, e))
@@ -270,6 +298,64 @@ static bool fetch_loop(struct job_list *j, struct err *e)
     return true;
 }
 
+/* ------------------------------------------------------------ source distributions */
+
+/* Built before? Then it is a wheel like any other. */
+static bool find_built(struct job_list *j, const struct pkg_job *job, struct pkg_wheel *p, struct err *e)
+{
+    struct str hex = lock_file_hash(p->file, STR("sha256"));
+    struct built_wheel built;
+    bool there = false;
+
+    p->build = p->file == p->package->sdist;
+    if (!p->build) {
+        p->sha256 = hex.n ? arena_str(j->w->a, hex) : hex;
+        return true;
+    }
+    p->sha256 = STR("");
+    if (hex.n && !build_find(job, hex, &built, &there, e))
+        return false;
+    if (there)
+        p->sha256 = built.sha256;
+    return true;
+}
+
+static bool build_one(struct job_list *j, const struct pkg_job *job, struct missing *m, struct err *e)
+{
+    struct pkg_wheel *p = m->wheel;
+    struct build_source source = { .file = p->file->name, .sha256 = m->hex };
+    struct built_wheel built;
+    AUTO_FD fd = -1, wheel = -1;
+    bool there;
+
+    if (!fd_open(j->downloads, m->archive.p, O_RDONLY, 0, &fd, e) || !fd_map(fd, m->archive.p, &source.bytes, e))
+        return false;
+    bool ok = build_wheel(job, &source, &built, e);
+
+    if (source.bytes.n)
+        fd_unmap(&source.bytes);
+    (void)unlinkat(j->downloads, m->archive.p, 0); /* one that stays is used or replaced next time */
+    if (!ok || !fd_open(AT_FDCWD, built.path, O_RDONLY, 0, &wheel, e))
+        return false;
+    struct unpack_spec spec = { .store = j->store, .file = built.file, .hex = built.sha256.p, .fd = wheel };
+
+    if (!unpack_run(&spec, j->pool, e) || !store_find(j->store, built.sha256.p, &p->entry, &there, e))
+        return false;
+    if (!there)
+        return err_set(e, ERR_CACHE, "the store lost '" STR_FMT "' just after it was made", STR_ARG(built.file));
+    p->sha256 = built.sha256;
+    p->have = true;
+    return true;
+}
+
+static bool build_all(struct job_list *j, const struct pkg_job *job, struct err *e)
+{
+    for (size_t i = 0; i < j->n; i++)
+        if (j->missing[i].wheel->build && !build_one(j, job, &j->missing[i], e))
+            return false;
+    return true;
+}
+
 /* After a failure: running jobs end first, then what was begun is removed. */
 static void clean_up(struct job_list *j)
 {
@@ -294,14 +380,14 @@ static void clean_up(struct job_list *j)
     free(j->missing);
 }
 
-static bool get_missing(struct job_list *j, struct pkg_net *net, struct pkg_wheels *out, struct err *e)
+static bool get_missing(struct job_list *j, const struct pkg_job *job, struct pkg_wheels *out, struct err *e)
 {
     if (j->n == 0)
         return true;
-    if (!pkg_downloads(j->w, &j->downloads, e) || !pkg_net_open(net, j->in, e) || !work_open(0, &j->pool, e))
+    if (!pkg_downloads(j->w, &j->downloads, e) || !pkg_net_open(job->net, j->in, e) || !work_open(0, &j->pool, e))
         return false;
-    j->fetch = fetch_new(net->http, &j->progress);
-    if (!fetch_loop(j, e))
+    j->fetch = fetch_new(job->net->http, &j->progress);
+    if (!fetch_loop(j, e) || !build_all(j, job, e))
         return false;
     for (size_t i = 0; i < j->n; i++)
         VEC_PUSH_IN(j->w->a, &out->fresh, j->missing[i].wheel->sha256);
@@ -327,18 +413,17 @@ bool pkg_fetch(const struct pkg_job *job, const struct lock_selection *sel, cons
         ok = pkg_choose_file(job->in, tags, p->package, &p->file, e);
         if (!ok)
             break;
-        struct str hex = lock_file_hash(p->file, STR("sha256"));
-
-        p->sha256 = hex.n ? arena_str(w->a, hex) : hex;
-        ok = in_store(&j, p, e);
+        ok = find_built(&j, job, p, e) && in_store(&j, p, e);
         if (ok && !p->have)
             note_missing(&j, p);
     }
-    ok = ok && get_missing(&j, job->net, out, e);
+    t->hits += (uint32_t)(sel->n - j.n);
+    ok = ok && get_missing(&j, job, out, e);
     t->wheels += (uint32_t)j.unpacked;
     t->bytes += j.progress.bytes_done;
     clean_up(&j);
     t->us[PHASE_FETCH] += clock_us() - begun;
+    trace_add(TRACE_PHASE, STR("fetch"), begun, 0);
     if (!ok)
         pkg_wheels_release(out);
     return ok;
