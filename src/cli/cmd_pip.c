@@ -63,7 +63,7 @@ static void say_satisfied(struct pip *p, const struct sync_outcome *o)
     struct err ignored = { 0 };
     struct env env;
 
-    if (!o->nothing_to_do || !env_layer_read(&p->w, &env, &ignored))
+    if ((!o->nothing_to_do && o->apply.changed) || !env_layer_read(&p->w, &env, &ignored))
         return;
     if (env_installed(&env, p->c->a, &list, &ignored)) {
         for (size_t i = 0; i < p->words.word.n; i++) {

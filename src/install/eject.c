@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "env/env.h"
+#include "install/boot.h"
 
 #define DEPTH_MAX 128
 #define CONFIG_MAX ((size_t)64 << 10)
@@ -249,7 +250,8 @@ static bool make_stage(struct eject *x, const char *stage, struct err *e)
         return false;
     if (mkdir(stage, 0777) < 0)
         return err_sys(e, "make directory %s", stage);
-    if (!fd_open_dir(AT_FDCWD, stage, &to, e) || !copy_root(x, to, e) || !write_config(x, to, e))
+    if (!fd_open_dir(AT_FDCWD, stage, &to, e) || !copy_root(x, to, e) ||
+        !boot_remove(to, x->env->site, e) || !write_config(x, to, e))
         return false;
     if (syncfs(to) < 0) /* the old tree goes for good after this */
         return err_sys(e, "flush %s", stage);

@@ -75,7 +75,7 @@ class Finder:
 
     def find_spec(self, name, path=None, target=None):
         me = get_ident()
-        if me in self.busy:
+        if me in self.busy or name in ("sitecustomize", "usercustomize"):  # every start asks for these
             return None
         self.busy.add(me)
         try:

@@ -39,7 +39,7 @@ class Report:
         self.hook = self.settings["hook"]
         self.tried = set()
         self.said = set()
-        self.armed = set()
+        self.main_hook = self.thread_hook = self.shell = None  # ours, as they were installed
 
     def miss(self, name, path):
         """A module was not found: a spec when it is there now, else None. Called by the finder."""
@@ -57,27 +57,24 @@ class Report:
     # ---------------------------------------------------------- uncaught errors
 
     def arm(self):
-        """Listens where uncaught errors end, from the first miss on: programs that miss nothing see no change."""
-        modules = sys.modules
-        if "main" not in self.armed:
-            self.armed.add("main")
-            self.excepthook, sys.excepthook = sys.excepthook, self.uncaught
-        threading = modules.get("threading")
-        if hasattr(threading, "excepthook") and "threads" not in self.armed:
-            self.armed.add("threads")
-            self.thread_excepthook, threading.excepthook = threading.excepthook, self.uncaught_in_thread
-        shell = getattr(modules.get("IPython"), "get_ipython", lambda: None)()
-        if shell is not None and "ipython" not in self.armed:
-            self.armed.add("ipython")
+        """Listens where uncaught errors end, from the first miss on: programs that miss nothing see no change. What
+        the program has put there stays in force; ours comes after it."""
+        if sys.excepthook is not self.main_hook:
+            sys.excepthook = self.main_hook = self.after(sys.excepthook, lambda kind, error, trace: (error, True))
+        threading = sys.modules.get("threading")
+        if hasattr(threading, "excepthook") and threading.excepthook is not self.thread_hook:
+            threading.excepthook = self.thread_hook = self.after(threading.excepthook,
+                                                                 lambda args: (args.exc_value, False))
+        shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+        if shell is not None and shell is not self.shell:
+            self.shell = shell
             shell.events.register("post_run_cell", self.after_cell)
 
-    def uncaught(self, kind, error, trace):
-        self.excepthook(kind, error, trace)
-        self.say(error, True)
-
-    def uncaught_in_thread(self, args):
-        self.thread_excepthook(args)
-        self.say(args.exc_value, False)
+    def after(self, hook, what):
+        def hook_and_say(*args):
+            hook(*args)
+            self.say(*what(*args))
+        return hook_and_say
 
     def after_cell(self, result):
         self.say(getattr(result, "error_in_exec", None), False)
