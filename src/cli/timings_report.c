@@ -15,6 +15,7 @@
 #define REPORT_MAX ((size_t)64 << 20)
 #define WIDTH 900.0 /* of the chart, in its own units */
 #define LABEL 260.0
+#define LABEL_CHARS 38
 #define ROW 18.0
 #define ROWS_MAX 2000
 
@@ -108,17 +109,34 @@ static bool is_critical(const struct chart *c, const struct trace_span *s)
     return false;
 }
 
+/* Name and version of a wheel's file name; other names as they are, but not too long. */
+static struct str short_name(struct str name)
+{
+    struct str version = STR("");
+    size_t dash = str_find(name, '-');
+
+    if (str_search(name, STR(".whl")) < name.n && dash < name.n) {
+        version = str_sub(name, dash + 1, name.n);
+        return str_sub(name, 0, MIN(dash + 1 + str_find(version, '-'), (size_t)LABEL_CHARS));
+    }
+    return str_sub(name, 0, MIN(name.n, (size_t)LABEL_CHARS));
+}
+
+static void label(const struct chart *c, const struct trace_span *s, size_t row, bool critical)
+{
+    (void)buf_printf(c->b, "<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"end\"%s>", LABEL - 8,
+                     36 + (double)row * ROW, critical ? " font-weight=\"bold\"" : "");
+    html_text(c->b, short_name(s->name));
+    (void)buf_str(c->b, STR("</text>"));
+}
+
 static void bar(const struct chart *c, const struct trace_span *s, size_t row)
 {
     double y = 24 + (double)row * ROW, x = x_of(c, s->begun), w = x_of(c, s->end) - x;
-    bool critical = is_critical(c, s);
-    struct str name = str_sub(s->name, 0, MIN(s->name.n, (size_t)40));
+    bool critical = is_critical(c, s), wave = s->kind == TRACE_WAVE;
 
-    (void)buf_printf(c->b, "<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"end\"%s>", LABEL - 8, y + 12,
-                     critical ? " font-weight=\"bold\"" : "");
-    html_text(c->b, name);
-    (void)buf_printf(c->b, "%s</text><rect x=\"%.1f\" y=\"%.0f\" width=\"%.1f\" height=\"%.0f\" rx=\"2\" fill=\"%s\"%s><title>",
-                     name.n < s->name.n ? "..." : "", x, y + 2, MAX(w, 1.5), ROW - 5, color[s->kind],
+    (void)buf_printf(c->b, "<rect x=\"%.1f\" y=\"%.0f\" width=\"%.1f\" height=\"%.0f\" rx=\"2\" fill=\"%s\"%s><title>",
+                     x, y + 2, MAX(w, 1.5), ROW - 5, color[s->kind],
                      critical ? " stroke=\"#111\" stroke-width=\"1.5\"" : "");
     (void)buf_printf(c->b, "%s ", trace_word(s->kind));
     html_text(c->b, s->name);
@@ -129,7 +147,8 @@ static void bar(const struct chart *c, const struct trace_span *s, size_t row)
     (void)buf_printf(c->b, "</title></rect>\n");
     bool left = x + w > LABEL + WIDTH - 70;
 
-    (void)buf_printf(c->b, "<text class=\"t\" x=\"%.1f\" y=\"%.0f\"%s>%.1f</text>\n", left ? x - 4 : x + MAX(w, 1.5) + 4,
+    if (!wave) /* all of them share a row */
+        (void)buf_printf(c->b, "<text class=\"t\" x=\"%.1f\" y=\"%.0f\"%s>%.1f</text>\n", left ? x - 4 : x + MAX(w, 1.5) + 4,
                      y + 12, left ? " text-anchor=\"end\"" : "", (double)(s->end - s->begun) / 1e3);
 }
 
@@ -157,17 +176,25 @@ static void axis(const struct chart *c, size_t rows)
 
 static void chart(const struct chart *c, const struct trace_span *s, size_t n)
 {
-    size_t rows = 0;
+    size_t rows = 0, waves = 0, wave_row = ROWS_MAX;
 
-    for (size_t i = 0; i < n; i++)
-        rows += s[i].kind != TRACE_HIT;
+    for (size_t i = 0; i < n; i++) {
+        rows += s[i].kind != TRACE_HIT && (s[i].kind != TRACE_WAVE || !waves);
+        waves += s[i].kind == TRACE_WAVE;
+    }
     rows = MIN(rows, (size_t)ROWS_MAX);
     (void)buf_printf(c->b, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" role=\"img\">\n",
                      LABEL + WIDTH + 20, 30 + (double)rows * ROW);
     axis(c, rows);
-    for (size_t i = 0, row = 0; i < n && row < rows; i++)
-        if (s[i].kind != TRACE_HIT)
+    for (size_t i = 0, row = 0; i < n && row < rows; i++) {
+        if (s[i].kind == TRACE_WAVE && wave_row < ROWS_MAX) {
+            bar(c, &s[i], wave_row);
+        } else if (s[i].kind != TRACE_HIT) {
+            wave_row = s[i].kind == TRACE_WAVE ? row : wave_row;
+            label(c, &s[i], row, is_critical(c, &s[i]));
             bar(c, &s[i], row++);
+        }
+    }
     (void)buf_str(c->b, STR("</svg>\n"));
 }
 
