@@ -38,20 +38,37 @@ static bool is_remade(const struct generation *g)
     return g->parent && g->kind == GENERATION_CHANGE && g->n_packages == 0 && str_eq(g->reason.command, STR("venv"));
 }
 
-/* The position before `position`: the content that its parent had. */
+static bool same_packages(const struct generation *x, const struct generation *y)
+{
+    if (x->n_packages != y->n_packages)
+        return false;
+    for (size_t i = 0; i < x->n_packages; i++) {
+        const struct generation_package *p = &x->packages[i], *q = &y->packages[i];
+
+        if (!str_eq(p->name, q->name) || !str_eq(p->version, q->version) || !str_eq(p->sha256, q->sha256))
+            return false;
+    }
+    return true;
+}
+
+/* The position before `position`: the content that its parent had. Where an environment was deleted and filled again
+ * with what it had, that was no change and one goes on. */
 static bool step_back(struct env *env, uint32_t position, struct arena *a, uint32_t *out, struct err *e)
 {
-    struct generation g, parent;
+    struct generation now, g, parent;
+    bool remade = false;
 
-    if (!get(env, position, a, &g, e))
+    if (!get(env, position, a, &now, e))
         return false;
+    g = now;
     do {
         if (g.parent == 0)
             return err_set(e, ERR_ENVIRONMENT, "nothing to undo: generation %u is the first", position);
         if (!get(env, g.parent, a, &parent, e))
             return err_wrap(e, "nothing to undo");
         g = parent;
-    } while (is_remade(&g));
+        remade = remade || is_remade(&g);
+    } while (is_remade(&g) || (remade && same_packages(&g, &now)));
     *out = g.position;
     return true;
 }

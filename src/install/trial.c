@@ -143,9 +143,10 @@ static bool fill(struct trial *t, const struct store *store, const struct genera
                  struct err *e)
 {
     struct str tree = arena_printf(a, ".gen/%u", g->tree);
+    AUTO_FD file = -1;
 
     if (!file_remove_tree(t->env->dir, t->name, e) || !file_make_dirs(t->env->dir, t->name, 0755, e) ||
-        !file_replace(t->env->dir, arena_printf(a, "%s/" INUSE_FILE, t->name).p, STR(""), 0644, FILE_NO_SYNC, e))
+        !fd_open(t->env->dir, arena_printf(a, "%s/" INUSE_FILE, t->name).p, O_WRONLY | O_CREAT, 0644, &file, e))
         return false;
     (void)!inuse_share(t->env, t->name, &t->held);
     /* held before it is looked at, so that it cannot go in between */
