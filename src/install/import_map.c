@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/arena.h"
@@ -399,6 +400,11 @@ static struct str same_name(struct arena *a, struct str module)
     return name_normalize(a, str_sub(module, 0, str_find(module, '.')));
 }
 
+static int name_order(const void *a, const void *b)
+{
+    return name_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
 bool import_find(const struct import_query *q, struct arena *a, struct import_answer *out, struct err *e)
 {
     struct found f = { .a = a };
@@ -422,6 +428,8 @@ bool import_find(const struct import_query *q, struct arena *a, struct import_an
         module = q->module;
         add_found(&f, same_name(a, module));
     }
+    if (how != IMPORT_TABLE && f.names.n) /* the store's order is by chance, the table's is not */
+        qsort(f.names.p, f.names.n, sizeof *f.names.p, name_order);
     *out = (struct import_answer){ .how = how, .module = module, .distribution = f.names.p, .n = f.names.n,
                                    .note = STR("") };
     return true;

@@ -51,6 +51,7 @@ const struct trust_rule trust_rules[] = {
     RULE(resolver, find_links, OUTSIDE, true, "packages come from there"),
     RULE(resolver, verify_ssl, OFF, false, "anybody on the line can be the index"),
     RULE(cache, cache_dir, OUTSIDE, false, "files are written and deleted there"),
+    RULE(hooks, import_hook, RIGHT, false, "a program that lacks a package may install it"),
     RULE(updates, auto_update, ON, false, "newer versions are installed without a command"),
     RULE(updates, force_updates, ON, false, "packages you installed by hand are replaced"),
 };
