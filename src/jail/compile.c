@@ -145,6 +145,15 @@ static bool is_one_of(struct str path, const char *const *list, size_t n)
     return false;
 }
 
+/* The system's files are for everybody to read: no need to translate their owner. */
+static bool is_system(struct str path)
+{
+    for (size_t i = 0; i < COUNT(system_dirs); i++)
+        if (jail_path_within(path, str_of(system_dirs[i])))
+            return true;
+    return false;
+}
+
 /* ------------------------------------------------------------ what blast.toml names */
 
 /* Relative to the project, "~" is the home directory. */
@@ -202,7 +211,7 @@ static bool add_paths(struct maker *m, const struct config_list *list, enum jail
             put(m, (struct jail_path){ .path = real, .access = JAIL_PRIVATE }); /* never the host's: sockets */
         else
             put(m, (struct jail_path){ .path = real, .access = access, .may_lack = true,
-                                       .keep_owner = shows && !is_one_of(real, system_dirs, COUNT(system_dirs)) });
+                                       .keep_owner = shows && !is_system(real) });
     }
     return true;
 }

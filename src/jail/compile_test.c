@@ -1,0 +1,231 @@
+#include "jail/compile.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "base/arena.h"
+#include "base/err.h"
+#include "config/config.h"
+
+#define HEAD                                                                                                           \
+    "[env]\n[container]\nisolation_level = \"%s\"\n[sandbox]\n[security]\n[sync]\n[sandbox.filesystem]\n%s\n"
+#define PROJECT "/nonexistent/home/project"
+
+struct made {
+    struct arena a;
+    struct jail_policy p;
+    struct err e;
+    bool ok;
+};
+
+static void made_clear(struct made *m)
+{
+    arena_clear(&m->a);
+}
+
+/* A policy from the lines of [sandbox.filesystem]. */
+static void make(struct made *m, const char *level, const char *lines)
+{
+    static const char *const none[] = { NULL };
+    struct config_input in = { .project_name = "blast.toml", .env = none };
+    struct jail_place at = {
+        .project = PROJECT, .environment = PROJECT "/.venv", .store = "/nonexistent/store", .home = "/nonexistent/home",
+    };
+    struct config c;
+
+    *m = (struct made){ 0 };
+    in.project = arena_printf(&m->a, HEAD, level, lines);
+    assert_true(config_read(&in, &m->a, &c, &m->e));
+    m->ok = jail_compile(&c, &at, &m->a, &m->p, &m->e);
+}
+#define AUTO_MADE AUTO(made_clear) struct made
+
+static const struct jail_path *find(const struct made *m, const char *path)
+{
+    for (size_t i = 0; i < m->p.n_paths; i++)
+        if (str_eq(m->p.path[i].path, str_of(path)))
+            return &m->p.path[i];
+    return NULL;
+}
+
+static void expect(const struct made *m, const char *path, enum jail_access access)
+{
+    const struct jail_path *p = find(m, path);
+
+    if (!p)
+        fail_msg("%s is not in the policy", path);
+    else if (p->access != access)
+        fail_msg("%s: %s, wanted %s", path, jail_access_word(p->access), jail_access_word(access));
+}
+
+static void shows_the_project_and_little_else(void **state)
+{
+    AUTO_MADE m;
+
+    (void)state;
+    make(&m, "namespace", "");
+    assert_true(m.ok);
+    expect(&m, PROJECT, JAIL_WRITE);
+    expect(&m, PROJECT "/.venv", JAIL_READ);
+    expect(&m, "/nonexistent/home", JAIL_PRIVATE);
+    expect(&m, "/tmp", JAIL_PRIVATE);
+    expect(&m, "/usr", JAIL_READ);
+    assert_null(find(&m, "/run"));
+    assert_null(find(&m, "/sys"));
+}
+
+static void keeps_changes_of_a_container_above_the_project(void **state)
+{
+    AUTO_MADE m;
+
+    (void)state;
+    make(&m, "container", "");
+    assert_true(m.ok);
+    expect(&m, PROJECT, JAIL_OVERLAY);
+    expect(&m, "/etc/passwd", JAIL_TEXT);
+    assert_null(find(&m, "/etc"));
+    assert_true(m.p.small_proc);
+}
+
+static void puts_directories_before_what_is_in_them(void **state)
+{
+    AUTO_MADE m;
+
+    (void)state;
+    make(&m, "namespace", "allowed_paths = [\"/data/b/c\", \"/data-x\", \"/data\", \"/data/b\"]");
+    assert_true(m.ok);
+    for (size_t i = 0; i < m.p.n_paths; i++)
+        for (size_t k = i + 1; k < m.p.n_paths; k++)
+            if (jail_path_within(m.p.path[i].path, m.p.path[k].path))
+                fail_msg("%s comes before %s", m.p.path[i].path.p, m.p.path[k].path.p);
+    expect(&m, "/data-x", JAIL_WRITE);
+}
+
+static void denies_before_it_allows(void **state)
+{
+    AUTO_MADE m;
+
+    (void)state;
+    make(&m, "namespace", "allowed_paths = [\"/data\", \"/data/b/c\"]\ndenied_paths = [\"/data/b\", \"secret\"]");
+    assert_true(m.ok);
+    expect(&m, "/data", JAIL_WRITE);
+    expect(&m, "/data/b", JAIL_DENY);
+    assert_null(find(&m, "/data/b/c"));
+    expect(&m, PROJECT "/secret", JAIL_DENY);
+}
+
+static void still_shows_what_nothing_runs_without(void **state)
+{
+    AUTO_MADE m;
+
+    (void)state;
+    make(&m, "namespace", "denied_paths = [\"/nonexistent/home\"]\nhidden_paths = [\"/proc\", \"/sys\", \"/dev\"]");
+    assert_true(m.ok);
+    expect(&m, "/nonexistent/home", JAIL_DENY);
+    expect(&m, PROJECT, JAIL_WRITE);
+    assert_null(find(&m, "/proc")); /* it has its own, which is smaller */
+    assert_true(m.p.small_proc);
+}
+
+static void never_shows_the_machine(void **state)
+{
+    static const struct {
+        const char *lines, *why;
+    } cases[] = {
+        { "allowed_paths = [\"/\"]", "allowed_paths: '/' cannot be shown" },
+        { "readonly_paths = [\"/\"]", "readonly_paths: '/'" },
+        { "allowed_paths = [\"/run\"]", "'/run' cannot be shown" },
+        { "readonly_paths = [\"/proc\"]", "'/proc' cannot be shown" },
+        { "allowed_paths = [\"/dev/mem\"]", "'/dev/mem' cannot be shown" },
+        { "allowed_paths = [\"/tmp/../run/\"]", "'/run' cannot be shown" },
+        { "denied_paths = [\"/\"]", "denied_paths: '/' would leave nothing" },
+        { "denied_paths = [\"\"]", "is no path" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        AUTO_MADE m;
+
+        make(&m, "namespace", cases[i].lines);
+        if (m.ok)
+            fail_msg("%s was taken", cases[i].lines);
+        assert_int_equal(m.e.kind, ERR_CONFIG);
+        if (!strstr(m.e.text, cases[i].why))
+            fail_msg("%s: '%s' does not say '%s'", cases[i].lines, m.e.text, cases[i].why);
+    }
+}
+
+static void gives_memory_for_the_shared_directories(void **state)
+{
+    AUTO_MADE m;
+
+    (void)state;
+    make(&m, "namespace", "allowed_paths = [\"/tmp\", \"/var/tmp/\", \"/tmp/./x\"]");
+    assert_true(m.ok);
+    expect(&m, "/tmp", JAIL_PRIVATE);
+    expect(&m, "/var/tmp", JAIL_PRIVATE);
+    expect(&m, "/tmp/x", JAIL_WRITE);
+}
+
+static void follows_links_once(void **state)
+{
+    char dir[] = "/tmp/blast-compile-XXXXXX", cwd[4096];
+    AUTO_MADE m;
+
+    (void)state;
+    assert_non_null(getcwd(cwd, sizeof cwd));
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(chdir(dir), 0);
+    assert_int_equal(mkdir("real", 0755), 0);
+    assert_int_equal(symlink("real", "link"), 0);
+    assert_int_equal(symlink("loop", "loop"), 0);
+    AUTO_ARENA a = { 0 };
+
+    make(&m, "namespace", arena_printf(&a, "allowed_paths = [\"%s/link/below\"]", dir).p);
+    assert_true(m.ok);
+    expect(&m, arena_printf(&a, "%s/real/below", dir).p, JAIL_WRITE);
+    expect(&m, arena_printf(&a, "%s/link", dir).p, JAIL_LINK);
+    made_clear(&m);
+    make(&m, "namespace", arena_printf(&a, "allowed_paths = [\"%s/loop\"]", dir).p);
+    assert_false(m.ok);
+    assert_non_null(strstr(m.e.text, "too many symbolic links"));
+    assert_int_equal(unlink("link") | unlink("loop") | rmdir("real") | chdir(cwd) | rmdir(dir), 0);
+}
+
+static void builds_see_neither_home_nor_network(void **state)
+{
+    static const char *const interpreter[] = { "/nonexistent/python", NULL };
+    struct jail_build b = {
+        .source = "/nonexistent/src", .output = "/nonexistent/out", .home = "/nonexistent/home", .interpreter = interpreter
+    };
+    AUTO_MADE m = { 0 };
+
+    (void)state;
+    assert_true(jail_compile_build(&b, &m.a, &m.p, &m.e));
+    assert_int_equal(m.p.network, JAIL_NET_ISOLATED);
+    expect(&m, "/nonexistent/src", JAIL_WRITE);
+    expect(&m, "/nonexistent/python", JAIL_READ);
+    expect(&m, "/nonexistent/home", JAIL_HIDE);
+    assert_true(str_eq(m.p.home, STR("/home/build")));
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shows_the_project_and_little_else),
+        cmocka_unit_test(keeps_changes_of_a_container_above_the_project),
+        cmocka_unit_test(puts_directories_before_what_is_in_them),
+        cmocka_unit_test(denies_before_it_allows),
+        cmocka_unit_test(still_shows_what_nothing_runs_without),
+        cmocka_unit_test(never_shows_the_machine),
+        cmocka_unit_test(gives_memory_for_the_shared_directories),
+        cmocka_unit_test(follows_links_once),
+        cmocka_unit_test(builds_see_neither_home_nor_network),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
