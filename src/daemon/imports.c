@@ -251,9 +251,11 @@ bool imports_next(struct imports *it, struct str *module, unsigned *line)
             return false;
         if (take_line_end(it))
             continue;
-        if (*it->at == '#' || !is_name_byte(*it->at)) {
-            /* A comment, an expression, an indented line. Indented comments and blank lines are no lines. */
-            (void)skip_rest(it, false);
+        if (!is_name_byte(*it->at)) {
+            /* An indented line, a comment, a decorator; or an expression, behind which a statement may stand. */
+            it->skip_line = *it->at != ' ' && *it->at != '\t' && *it->at != '\f' && *it->at != '@';
+            if (!it->skip_line)
+                (void)skip_rest(it, false);
             continue;
         }
         *line = it->line;

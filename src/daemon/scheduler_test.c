@@ -517,9 +517,9 @@ static void draining_lets_running_jobs_end_and_starts_none(void **state)
     begin(&f, state);
     open_project(&f);
     (void)submit(&f, JOB_CHECK, PRIORITY_USER);
-    RUN_UNTIL(&f, metrics(&f).jobs_running == 1);
-    (void)submit(&f, JOB_UPDATE, PRIORITY_USER);
+    RUN_UNTIL(&f, metrics(&f).jobs_started == 2);
     scheduler_drain(f.s, on_drained, &f.drained);
+    (void)submit(&f, JOB_UPDATE, PRIORITY_USER);
     RUN_UNTIL(&f, f.drained);
     assert_int_equal(f.ended.n, 1);
     assert_int_equal(metrics(&f).jobs_waiting, 1);

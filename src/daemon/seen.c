@@ -131,7 +131,7 @@ bool seen_load(struct seen_list *l, int dir, const char *name, bool *damaged, st
         while (l->all.n < SEEN_MAX && json_array_next(&j) && read_one(&j, l))
             ;
     l->changed = false;
-    if (json_ok(&j) && l->all.n < SEEN_MAX && !json_end(&j))
+    if (!json_ok(&j) || (l->all.n < SEEN_MAX && !json_end(&j))) /* a full list is not read to its end */
         *damaged = true;
     return true;
 }

@@ -110,11 +110,6 @@ int64_t update_pace_next(struct update_pace *p, int64_t interval, int64_t now)
     return p->began + interval;
 }
 
-bool update_may_look(int64_t last, int64_t interval, int64_t now)
-{
-    return last <= 0 || last > now || now - last >= interval;
-}
-
 int64_t update_next_snapshot(int64_t last, int64_t interval, int64_t now)
 {
     if (interval <= 0)

@@ -35,7 +35,5 @@ struct update_pace {
 };
 /* The moment at which a sync may start; counts it. */
 MUST_USE int64_t update_pace_next(struct update_pace *p, int64_t interval, int64_t now);
-/* Looks that no change asked for: whether sync_interval has passed since `last`. */
-MUST_USE bool update_may_look(int64_t last, int64_t interval, int64_t now);
 /* When a snapshot of changes by hand may be made: at most one an interval; 0: none is wanted. */
 MUST_USE int64_t update_next_snapshot(int64_t last, int64_t interval, int64_t now);

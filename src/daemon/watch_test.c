@@ -496,15 +496,15 @@ static void looks_at_everything_become_rarer(void **state)
 
 static void events_that_are_cut_short_do_no_harm(void **state)
 {
-    struct {
-        struct inotify_event ev;
-        char name[16];
-    } e = { { .wd = 1, .mask = IN_CLOSE_WRITE, .len = 16 }, "pyproject.toml" };
+    const struct inotify_event ev = { .wd = 1, .mask = IN_CLOSE_WRITE, .len = 16 };
+    char bytes[sizeof ev + 16] = { 0 };
     struct fixture f;
 
     begin(&f, state);
-    for (size_t n = 0; n < sizeof e; n++)
-        watch_feed(f.w, &e, n, f.now);
+    memcpy(bytes, &ev, sizeof ev);
+    memcpy(bytes + sizeof ev, "pyproject.toml", 14);
+    for (size_t n = 0; n < sizeof bytes; n++)
+        watch_feed(f.w, bytes, n, f.now);
     assert_idle(&f);
     watch_close(f.w);
 }
