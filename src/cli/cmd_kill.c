@@ -62,7 +62,7 @@ static bool find(struct cmd *c, const struct workspace *w, struct processes *lis
     size_t n = 1;
 
     if (option_flag(&c->options, OPT_ALL)) {
-        if (!registry_list(arena_printf(c->a, "%s/envs", w->dirs.state).p, c->a, &known, &n, e))
+        if (!registry_list(w->dirs.state, c->a, &known, &n, e))
             return false;
         env = ARENA_ARRAY(c->a, struct str, n + 1);
         for (size_t i = 0; i < n; i++)
