@@ -40,7 +40,6 @@ bool cmd_lock(struct cmd *c, struct err *e)
     };
 
     common_request(c, &r);
-    r.sdists = output.p != NULL; /* the project's own lock is installed next, which only wheels can be */
     r.require_hashes = r.require_hashes || option_flag(&c->options, OPT_HASHES);
     if (!common_no_words(c, e) || !common_open(c, &r, &w, e))
         return false;

@@ -47,7 +47,7 @@ static bool list_all(struct look *l, const uint32_t *project, size_t n, struct e
     }
 }
 
-/* The highest stable version with a wheel; what is yanked or for another Python is passed over. */
+/* The highest stable version with a file that can be used; what is yanked or for another Python is passed over. */
 static struct str newest_of(struct workspace *w, struct catalog *c, uint32_t project)
 {
     const struct catalog_project *p = c->projects.p[project];
@@ -55,7 +55,8 @@ static struct str newest_of(struct workspace *w, struct catalog *c, uint32_t pro
     for (uint32_t rank = p->n; rank-- > 0;) {
         uint8_t state = catalog_candidate(c, project, rank)->state;
 
-        if (!version_is_pre(&p->version[rank]) && (state == CANDIDATE_WHEEL || state == CANDIDATE_SDIST_ONLY))
+        if (!version_is_pre(&p->version[rank]) &&
+            (state == CANDIDATE_WHEEL || state == CANDIDATE_SDIST || state == CANDIDATE_SDIST_ONLY))
             return version_format(&p->version[rank], w->a);
     }
     return STR("");

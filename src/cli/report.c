@@ -18,8 +18,8 @@ static void as_text(const struct err *e)
     for (unsigned i = 0; err_frame(e, i, &frame, &n); i++) {
         if (i == 0)
             ui_note("%serror%s: %.*s", ui_on(stderr, UI_RED), ui_on(stderr, UI_PLAIN), (int)n, frame);
-        else
-            ui_note("  caused by: %.*s", (int)n, frame);
+        else /* lines of another program's output come as they are */
+            ui_note("  %s%.*s", n && frame[0] == '|' ? "" : "caused by: ", (int)n, frame);
     }
     if (e->hint[0])
         ui_note("%shelp%s: %s", ui_on(stderr, UI_CYAN), ui_on(stderr, UI_PLAIN), e->hint);

@@ -1,5 +1,6 @@
 #include "index/catalog.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include "base/clock.h"
 #include "base/fd.h"
@@ -422,12 +423,15 @@ struct candidate *catalog_candidate(struct catalog *c, uint32_t project, uint32_
 
 /* ------------------------------------------------------------ metadata */
 
-/* A file without a hash is known by where it lies; url_is_file() ones are not kept at all (see catalog_learned). */
-static uint64_t key_of(const struct catalog_project *p, const struct candidate *cand)
+/* A file without a hash is known by where it lies; url_is_file() ones are not kept at all (see catalog_learned). A build
+ * may say different things to different interpreters. */
+static uint64_t key_of(const struct catalog *c, const struct catalog_project *p, const struct candidate *cand)
 {
     const struct listing_file *f = catalog_file(p, cand);
+    struct str name = catalog_text(p, cand, f->flags & LISTING_SHA256 ? f->name : f->url);
+    uint64_t key = known_key(name, f->sha256);
 
-    return known_key(catalog_text(p, cand, f->flags & LISTING_SHA256 ? f->name : f->url), f->sha256);
+    return cand->state == CANDIDATE_SDIST ? key ^ hash_fast(c->target->id.p, c->target->id.n) : key;
 }
 
 static struct known *known_of(struct catalog *c, struct catalog_project *p)
@@ -436,6 +440,38 @@ static struct known *known_of(struct catalog *c, struct catalog_project *p)
         known_open(&c->knowns, p->name, &p->known);
     p->known_opened = true;
     return &p->known;
+}
+
+bool catalog_sdist_metadata(struct catalog *c, struct str file, struct str archive, struct arena *a,
+                            struct str *text, struct err *e)
+{
+    const struct index_builder *b = c->settings->builder;
+
+    if (sdist_meta_of(archive, file, a, text, e))
+        return true;
+    if (!b || c->e.kind != ERR_NONE)
+        return false;
+    err_clear(e);
+    if (b->metadata(b->user, file, archive, a, text, e))
+        return true;
+    c->e = *e;
+    return false;
+}
+
+static bool read_sdist(struct catalog *c, const char *path, struct arena *a, struct str *out, struct err *e)
+{
+    AUTO_FD fd = -1;
+    struct str map, name = str_of(path);
+
+    if (!fd_open(AT_FDCWD, path, O_RDONLY, 0, &fd, e) || !fd_map(fd, path, &map, e))
+        return false;
+    name = str_sub(name, str_rfind(name, '/') + 1, name.n);
+    bool ok = map.n <= SDIST_MAX ? catalog_sdist_metadata(c, name, map, a, out, e)
+                                 : err_set(e, ERR_PACKAGE, "the archive has more than %zu bytes", SDIST_MAX);
+
+    if (map.n)
+        fd_unmap(&map);
+    return ok;
 }
 
 /* A file on this machine is read at once: nobody need be asked, offline or not. False: it is elsewhere, or broken. */
@@ -455,7 +491,7 @@ static bool read_local(struct catalog *c, uint32_t project, uint32_t rank)
     bool wheel = cand->state != CANDIDATE_SDIST;
 
     if (url_to_path(&a, url, &path, &e) &&
-        (wheel ? wheel_meta_read(path.p, &a, &text, &e) : sdist_meta_read(path.p, &a, &text, &e)) &&
+        (wheel ? wheel_meta_read(path.p, &a, &text, &e) : read_sdist(c, path.p, &a, &text, &e)) &&
         metadata_parse(&a, text, &m, &e) && metadata_check_name(&m, p->name, p->version[rank].text, &e)) {
         catalog_learned(c, project, rank, &m, STR(""));
         return true;
@@ -471,10 +507,10 @@ bool catalog_metadata(struct catalog *c, uint32_t project, uint32_t rank, bool q
     struct catalog_project *p = c->projects.p[project];
     const struct candidate *cand = catalog_candidate(c, project, rank);
 
-    if (known_find(known_of(c, p), key_of(p, cand), a, out))
+    if (known_find(known_of(c, p), key_of(c, p, cand), a, out))
         return true;
     if (read_local(c, project, rank))
-        return known_find(known_of(c, p), key_of(p, cand), a, out);
+        return known_find(known_of(c, p), key_of(c, p, cand), a, out);
     if (!quietly && candidate_is_usable(cand))
         VEC_PUSH_IN(&c->a, &c->lacking_meta, (struct catalog_want){ project, rank });
     return false;
@@ -489,7 +525,7 @@ void catalog_learned(struct catalog *c, uint32_t project, uint32_t rank, const s
     /* a file on this machine may be built again under the same name */
     bool keep = f->flags & LISTING_SHA256 || !url_is_file(catalog_text(p, cand, f->url));
 
-    if (m && known_add(known_of(c, p), key_of(p, cand), m, keep))
+    if (m && known_add(known_of(c, p), key_of(c, p, cand), m, keep))
         return;
     cand->state = CANDIDATE_BROKEN;
     cand->why = m ? STR("has more requirements than can be kept") : arena_str(&c->a, why);

@@ -29,6 +29,14 @@ struct tag_set;
 enum index_prerelease { PRERELEASE_IF_NECESSARY, PRERELEASE_ALLOW, PRERELEASE_DISALLOW };
 enum index_resolution { RESOLUTION_HIGHEST, RESOLUTION_LOWEST, RESOLUTION_LOWEST_DIRECT };
 
+/* Asks the build backend of a source distribution, whose digest was verified, for its metadata; index/ builds nothing
+ * itself. The text goes to the arena. */
+struct index_builder {
+    bool (*metadata)(void *user, struct str file, struct str archive, struct arena *a, struct str *text,
+                     struct err *e);
+    void *user;
+};
+
 /* What the user set. Views; they outlive the catalog. */
 struct index_settings {
     const struct str *url; /* indexes in the order they are asked, each ended by '/' */
@@ -42,7 +50,8 @@ struct index_settings {
     enum index_resolution resolution;
     int64_t exclude_newer; /* wall clock; 0: no limit */
     int64_t ttl;           /* seconds, where a server says nothing */
-    bool sdists; /* source distributions count when their metadata is static: for a lock that is not installed now */
+    bool sdists; /* source distributions count */
+    const struct index_builder *builder; /* NULL: only those whose metadata is static */
     const char *cache_dir;
 };
 
@@ -51,6 +60,7 @@ struct index_target {
     const struct tag_set *tags;
     const struct marker_env *env;
     struct version python;
+    struct str id; /* differs for interpreters that a build may give different metadata for */
 };
 
 enum project_state {
@@ -64,8 +74,8 @@ enum candidate_state {
     CANDIDATE_UNKNOWN,
     CANDIDATE_WHEEL,
     CANDIDATE_NO_FILE,     /* nothing here that this interpreter takes */
-    CANDIDATE_SDIST,       /* a source distribution, for a lock alone: its own metadata is asked */
-    CANDIDATE_SDIST_ONLY,  /* a build would be needed */
+    CANDIDATE_SDIST,       /* a source distribution: its own metadata counts, else its build is asked */
+    CANDIDATE_SDIST_ONLY,  /* a build would be needed, and is not wanted */
     CANDIDATE_PYTHON,      /* Requires-Python says no */
     CANDIDATE_YANKED,
     CANDIDATE_CONSTRAINED, /* a constraint leaves it out */
@@ -136,7 +146,7 @@ struct catalog {
     struct map flat;                  /* find-links: project -> index into flat_lists */
     VEC(struct listing) flat_lists;
     VEC(struct page) flat_pages;      /* what each of them was made from, for a second folder with the same project */
-    struct err e;                     /* first failure of the cache's or the indexes' side */
+    struct err e;                     /* the first build that failed */
 };
 
 MUST_USE bool catalog_open(const struct index_settings *settings, const struct index_target *target,
@@ -161,6 +171,10 @@ MUST_USE struct candidate *catalog_candidate(struct catalog *c, uint32_t project
  * then the candidate's state says so. */
 MUST_USE bool catalog_metadata(struct catalog *c, uint32_t project, uint32_t rank, bool quietly, struct arena *a,
                                struct known_meta *out);
+/* The metadata in a source distribution, or what its build says when that may not be believed. A build that fails is
+ * catalog.e: the resolve ends, as an older version is not what was asked for. */
+MUST_USE bool catalog_sdist_metadata(struct catalog *c, struct str file, struct str archive, struct arena *a,
+                                     struct str *text, struct err *e);
 /* The metadata of a file has come, or why it cannot be used. */
 void catalog_learned(struct catalog *c, uint32_t project, uint32_t rank, const struct metadata *m, struct str why);
 

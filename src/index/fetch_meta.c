@@ -233,13 +233,15 @@ static void sdist_done(struct feed_task *t)
 
     struct str archive = { t->body.p, t->body.n };
 
-    if (ok && sdist_meta_of(archive, catalog_text(p, cand, file->name), &t->a, &text, &e)) {
+    if (ok && catalog_sdist_metadata(f->c, catalog_text(p, cand, file->name), archive, &t->a, &text, &e)) {
         learn(t, text);
         return;
     }
     const char *frame = "";
     unsigned n = 0;
 
+    if (f->c->e.kind != ERR_NONE)
+        feed_fail(f, &f->c->e);
     (void)err_frame(&e, 0, &frame, &n);
     catalog_learned(f->c, t->project, t->rank, NULL,
                     arena_printf(&t->a, "has only a source distribution: %.*s", (int)n, frame));

@@ -137,9 +137,10 @@ struct dep_list {
 };
 
 /* The requirement on the project itself, and one on each extra it names. */
-static void add_need(struct source *s, const struct source_need *n, struct str origin, struct dep_list *out)
+static void add_need(struct source *s, const struct source_need *n, struct str text, struct str origin,
+                     struct dep_list *out)
 {
-    struct solve_dep d = { .allowed = n->set, .pins = pins(&n->req.spec), .text = n->text, .origin = origin };
+    struct solve_dep d = { .allowed = n->set, .pins = pins(&n->req.spec), .text = text, .origin = origin };
 
     d.pkg = source_package_of(s, n->project, STR(""));
     VEC_PUSH_IN(&s->a, &out->dep, d);
@@ -230,10 +231,14 @@ static bool effective_sets(struct source *s, struct source_need *need)
 
 static void add_effective(struct source *s, struct source_need *need, struct str origin, struct dep_list *out)
 {
+    bool dependency = origin.n == 0; /* explanations give the place of the user's own requirements only */
     struct source_need *one;
 
-    for (size_t i = 0; (one = source_effective(s, need, i, &origin)); i++)
-        add_need(s, one, origin, out);
+    for (size_t i = 0; (one = source_effective(s, need, i, &origin)); i++) {
+        if (dependency && one != need && one->shown.n == 0)
+            one->shown = arena_printf(&s->a, STR_FMT " (override, " STR_FMT ")", STR_ARG(one->text), STR_ARG(origin));
+        add_need(s, one, dependency && one != need ? one->shown : one->text, dependency ? STR("") : origin, out);
+    }
 }
 
 static enum solve_answer root_deps(struct source *s, struct solve_deps *out)

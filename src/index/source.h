@@ -32,6 +32,7 @@ struct source_need {
     struct req req;
     bool bad;            /* cannot be read: the version that states it is unusable */
     struct str why;
+    struct str shown;    /* an override, as a dependency is told by it; made at the first use */
     bool base_true;      /* its marker holds without any extra */
     bool by_extra;       /* its marker asks for an extra */
     uint32_t project;

@@ -34,6 +34,7 @@ struct sync_job {
     struct str pyproject_new; /* n == 0: no edit */
     bool no_lock;             /* packages of the command line or of files into --env: no lock is written */
     bool keep_others;
+    bool throwaway;           /* of a build: nobody's environment, no audit, no consent to start-up code */
     bool check;               /* change nothing: outcome.would_change */
     struct str lock_new;      /* a lock that was made before: taken when it is for these inputs, not resolved again */
     bool hold_lock;           /* stop when the lock would be written */

@@ -389,7 +389,7 @@ static bool gather_policy(struct workspace *w, struct inputs *in, const struct r
         in->index.exclude_newer = clock_now() - c->resolver_cooldown;
     in->require_hashes = in->require_hashes || r->require_hashes || f->require_hashes;
     in->index.offline = r->offline;
-    in->index.sdists = r->sdists && !r->no_build;
+    in->index.sdists = !r->no_build;
     in->index.refresh = r->refresh;
     in->index.ttl = c->cache_ttl;
     in->index.cache_dir = w->dirs.cache;

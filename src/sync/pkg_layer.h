@@ -56,7 +56,8 @@ MUST_USE bool pkg_resolve(const struct pkg_job *job, const struct pkg_pin *pin, 
 MUST_USE bool pkg_hash_missing(const struct pkg_job *job, struct lock *l, struct err *e);
 
 struct tag_set;
-/* The file of a package to install here: the archive, or the best wheel whose hash is allowed. ERR_PACKAGE. */
+/* The file of a package to install here: the archive, the best wheel whose hash is allowed, or, when builds are, the
+ * source distribution. ERR_PACKAGE. */
 MUST_USE bool pkg_choose_file(const struct inputs *in, const struct tag_set *tags, const struct lock_package *p,
                               const struct lock_file **out, struct err *e);
 /* The folder for files on their way, in the cache. */
@@ -69,6 +70,7 @@ struct pkg_wheel {
     struct str sha256;            /* hexadecimal */
     struct store_entry entry;     /* released by pkg_wheels_release() */
     bool have;                    /* entry is open */
+    bool build;                   /* the file is a source distribution: sha256 is known once it is built */
 };
 
 struct pkg_wheels {

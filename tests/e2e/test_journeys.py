@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 import pytest
-from index_server import make_sdist, make_wheel
+from index_server import make_wheel
 
 
 @pytest.fixture
@@ -253,17 +253,6 @@ def test_eject_leaves_an_environment_without_blast(project, shop, commands):
                 assert str(project.blast.home) not in os.readlink(path), path
     out = subprocess.run([project.path / ".venv/bin/demo"], capture_output=True, text=True, check=True).stdout
     assert out == "demo 2.0\n"
-
-
-def test_a_source_distribution_is_built_and_installed(project, index):
-    index.add(make_sdist("built", "1.0", requires=["dep"]))
-    index.add(make_wheel("dep", "1.0"))
-    project.require("built")
-    r = project("start", code=None)
-    if "would need a build" in r.stderr:
-        pytest.skip("source distributions are not built")
-    assert r.code == 0, r
-    assert project.installed_by_python() == {"built": "1.0", "dep": "1.0"}
 
 
 def test_doctor_is_content_with_a_fresh_environment(project, shop):
