@@ -318,7 +318,7 @@ def test_kill_ends_the_shell_that_start_opened(project, shell):
         env.pop("CI", None)
         os.chdir(project.path)
         os.execve(project.blast.program, [project.blast.program, "start"], env)
-    os.write(terminal, f"{project.blast.program} kill\n".encode())
+    os.write(terminal, f"{project.blast.program} kill --force\n".encode())
     end = time.monotonic() + 30
     gone = 0
     while not gone and time.monotonic() < end:

@@ -493,8 +493,9 @@ def test_a_program_that_a_change_brings_is_found_at_once(project, shell):
         assert sh("tool") == "inside"
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_ctrl_c_ends_the_command_and_leaves_the_shell(project, index, shell):
+@pytest.mark.parametrize("key", ["", "\x1a"], ids=["Ctrl-C", "Ctrl-Z first"])
+@pytest.mark.parametrize("shell", ALL)
+def test_ctrl_c_ends_the_command_and_leaves_the_shell(project, index, shell, key):
     project.require("nothing-that-is-here")
     with Shell(shell, project, BLAST_INDEX_URL=index.view("delay=30")) as sh:
         assert sh.prompt() == ""
@@ -502,9 +503,10 @@ def test_ctrl_c_ends_the_command_and_leaves_the_shell(project, index, shell):
         end = time.monotonic() + BOUND
         while not index.requests() and time.monotonic() < end:
             sh.read()
-        sh.type("\x03")
+        sh.type(key + "\x03")
         sh.expect(r"PROMPT> ")
         assert sh("echo here") == "here"
+        assert sh("ls /proc/self/fd | wc -l").strip() == "4", "a descriptor of the wrapper is left open"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "dash"])
@@ -560,6 +562,43 @@ def test_kill_names_what_runs_and_asks(project, shell):
         sh.expect(r"\[y/N\] ")
         sh.type("y\r")
         sh.expect(r"ended 1 process of the environment")
+
+
+def test_kill_all_ends_what_runs_in_every_environment(project, other):
+    project("start")
+    other("start")
+    runs = [subprocess.Popen(["sleep", "300"], env={**os.environ, "VIRTUAL_ENV": str(p.path / ".venv")}) for p in (project, other)]
+    stays = subprocess.Popen(["sleep", "300"], env={**os.environ, "VIRTUAL_ENV": "/another/.venv"})
+    try:
+        assert other("kill", "--json").json["ended"] == 1
+        assert runs[1].wait(BOUND) == -signal.SIGTERM and runs[0].poll() is None
+        assert other("kill", "--all", "--json").json["ended"] == 1
+        assert runs[0].wait(BOUND) == -signal.SIGTERM and stays.poll() is None
+    finally:
+        for p in (*runs, stays):
+            p.kill()
+            p.wait()
+
+
+@pytest.mark.parametrize("shell", ALL)
+def test_the_daemon_knows_the_session_of_the_shell(project, shell):
+    if not (project.blast.program.parent / "blastd").exists():
+        pytest.skip("the daemon's program is not built beside blast")
+
+    def sessions():
+        return project("daemon", "status", "--json", env=dict(BLAST_NO_DAEMON=None), code=None).json["status"]["sessions"]
+
+    project("start")
+    with Shell(shell, project, BLAST_NO_DAEMON=None) as sh:
+        try:
+            sh("blast start")
+            assert sessions() == 1
+            sh("blast start")
+            assert sessions() == 1, "a shell is one session, however often it starts"
+            sh("blast kill --force")
+            assert sessions() == 0
+        finally:
+            project("daemon", "stop", env=dict(BLAST_NO_DAEMON=None), code=None)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
