@@ -263,12 +263,12 @@ static struct background run(struct workspace *w, const struct sync_job *job, bo
     return o.held ? settle_held(w, &o, update) : of_outcome(w, &o);
 }
 
-static struct background sync_verb(struct workspace *w, struct timings *t)
+static struct background sync_verb(struct workspace *w, bool force, struct timings *t)
 {
     struct sync_job job = {
         .command = STR("background sync"),
         .timings = t,
-        .hold_hand = true,
+        .hold_hand = !force,
         .decide = true,
         .hold_lock = w->config.sync_pkg_layer == CONFIG_PKG_LOCKED || tracked_is(w->where.dir, LOCKFILE),
     };
@@ -393,7 +393,9 @@ static struct background run_verb(struct workspace *w, enum background_verb verb
 
     if (verb == BACKGROUND_CHECK)
         return check_verb(w, t);
-    out = sync_verb(w, t);
+    bool force = verb == BACKGROUND_UPDATE && w->config.updates_auto_update && w->config.updates_force_updates;
+
+    out = sync_verb(w, force, t);
     if (verb != BACKGROUND_UPDATE || (out.state != BACKGROUND_SYNCED && out.state != BACKGROUND_UNCHANGED))
         return out;
     if (!w->config.updates_auto_update)

@@ -44,7 +44,7 @@ static void installed_packages_meet_requirements_or_not(void **state)
         { "demo", true },           { "demo>=1", true },      { "demo>=2", false },
         { "Demo==1.*", true },      { "absent", false },      { "absent; python_version<'3'", true },
         { "demo[web]", false },     { "demo[json]", true },   { "broken", false },
-        { "demo @ https://x.example/demo-1.0-py3-none-any.whl", false },
+        { "demo @ https://x.example/demo-1.0.zip", false },
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {

@@ -12,6 +12,7 @@
 #define NAME_MAX_BYTES 65536
 #define STAT_BYTES 40     /* of an entry before its object name */
 #define FLAG_EXTENDED 0x4000u
+#define FLAG_LENGTH 0xfffu /* of the name, as far as it goes: tells the two sizes of object names apart, too */
 
 static uint32_t be32(const char *p)
 {
@@ -46,7 +47,9 @@ static bool next_name(struct str *rest, uint32_t version, size_t hash, struct bu
 
     if (at.n <= fixed)
         return false;
-    if (version >= 3 && (be32(at.p + fixed - 4) & FLAG_EXTENDED)) /* the flags are the lower half */
+    uint32_t flags = be32(at.p + fixed - 4) & 0xffff; /* the lower half */
+
+    if (version >= 3 && (flags & FLAG_EXTENDED))
         fixed += 2;
     if (at.n <= fixed)
         return false;
@@ -60,7 +63,7 @@ static bool next_name(struct str *rest, uint32_t version, size_t hash, struct bu
     name->n -= dropped;
     if (version < 4)
         taken = (taken + 7) / 8 * 8; /* an entry is padded with zeros */
-    if (taken > rest->n || !buf_str(name, str_sub(at, 0, n)))
+    if (taken > rest->n || !buf_str(name, str_sub(at, 0, n)) || (flags & FLAG_LENGTH) != MIN(name->n, FLAG_LENGTH))
         return false;
     *rest = str_sub(*rest, taken, rest->n);
     return true;

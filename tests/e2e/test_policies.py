@@ -24,6 +24,12 @@ def versions(project):
     return got["demo"], got["dep"]
 
 
+def trusted(project, **keys):
+    """auto_update lets things happen unasked: from a project's file it counts only once it was accepted."""
+    settings(project, **keys)
+    project("trust", "--yes")
+
+
 def refresh(project):
     """So that the background sees what is new: its pages are fresh for a while."""
     project("lock", "--check", "--upgrade", "--refresh", code=None)
@@ -35,13 +41,21 @@ def test_manual_packages_change_on_command_only(shop, index):
     index.add(make_wheel("more", "1.0"))
     settings(shop, sync__pkg_layer="manual")
     shop.require("demo", "more")
-    shop("run", "true")
     shop("start", "--no-activate")
     assert "more" not in shop.installed()
     got = background(shop, code=0)
     assert got["state"] == "paused" and "pkg_layer is manual" in got["message"], got
     assert "more" not in shop.installed()
     shop("sync")
+    assert "more" in shop.installed()
+
+
+def test_run_takes_the_environment_as_it_is_under_manual(shop, index):
+    index.add(make_wheel("more", "1.0"))
+    shop.require("demo", "more")
+    shop("run", "true", env={"BLAST_SYNC_PKG_LAYER": "manual"})
+    assert "more" not in shop.installed()
+    shop("run", "true")
     assert "more" in shop.installed()
 
 
@@ -157,7 +171,7 @@ def test_version_policy_bounds_an_update(shop, policy, want):
 def test_what_the_project_asks_for_comes_before_the_policy(shop):
     settings(shop, pkg_layer__version_policy="patch")
     shop.require("demo>=2")
-    shop("sync")
+    shop("sync", "--refresh")
     shop("update")
     assert versions(shop) == ("2.0.0", "1.2.1")
 
@@ -204,7 +218,7 @@ def test_updates_are_not_installed_unasked(shop):
 
 
 def test_auto_update_installs_and_can_be_undone(shop):
-    settings(shop, updates__auto_update=True, pkg_layer__version_policy="minor")
+    trusted(shop, updates__auto_update=True, pkg_layer__version_policy="minor")
     refresh(shop)
     got = background(shop, "update", code=0)
     assert got["state"] == "synced" and versions(shop) == ("1.3.0", "1.3.0"), got
@@ -214,7 +228,7 @@ def test_auto_update_installs_and_can_be_undone(shop):
 
 
 def test_an_update_of_a_tracked_lock_is_a_decision(shop):
-    settings(shop, updates__auto_update=True)
+    trusted(shop, updates__auto_update=True)
     track(shop, "pylock.toml")
     refresh(shop)
     before = shop.read("pylock.toml")
@@ -227,7 +241,7 @@ def test_an_update_of_a_tracked_lock_is_a_decision(shop):
 
 
 def test_update_dependencies_false_moves_only_what_is_named(shop):
-    settings(shop, updates__auto_update=True, updates__update_dependencies=False)
+    trusted(shop, updates__auto_update=True, updates__update_dependencies=False)
     refresh(shop)
     assert background(shop, "update", code=0)["state"] == "synced"
     assert versions(shop) == ("2.0.0", "1.2.0")
@@ -235,7 +249,7 @@ def test_update_dependencies_false_moves_only_what_is_named(shop):
 
 def test_what_is_too_new_is_not_taken(shop, index):
     index.add(make_wheel("dep", "3.0.0", upload_time="2999-01-01T00:00:00Z"))
-    settings(shop, updates__auto_update=True, resolver__cooldown="3d")
+    trusted(shop, updates__auto_update=True, resolver__cooldown="3d")
     shop("sync")
     refresh(shop)
     background(shop, "update", code=0)
@@ -244,7 +258,7 @@ def test_what_is_too_new_is_not_taken(shop, index):
 
 @pytest.mark.parametrize("force", [False, True])
 def test_force_updates_and_packages_installed_by_hand(shop, tmp_path, force):
-    settings(shop, updates__auto_update=True, updates__force_updates=force)
+    trusted(shop, updates__auto_update=True, updates__force_updates=force)
     refresh(shop)
     site = next((shop.path / ".venv/lib").glob("python3.*/site-packages"))
     info = site / "scratch-1.0.dist-info"
