@@ -119,7 +119,10 @@ static bool read_entry(int dir, const char *name, struct arena *a, struct roster
             else if (str_eq(key, STR("boot")))
                 (void)json_string(&j, &out->boot);
         }
-    return json_end(&j) && out->path.n && out->path.p[0] == '/' && str_find(out->path, '\0') == out->path.n;
+    if (!json_end(&j) || out->path.n == 0 || out->path.p[0] != '/' || str_find(out->path, '\0') != out->path.n)
+        return false;
+    out->path = arena_str(a, out->path);
+    return true;
 }
 
 static bool each_in(int dir, struct arena *a, void (*each)(void *ctx, const struct roster_entry *entry), void *ctx,

@@ -20,7 +20,7 @@ struct roster {
 };
 
 struct roster_entry {
-    struct str path;
+    struct str path;       /* a NUL behind it */
     bool always;           /* projects */
     uint64_t pid, start;   /* sessions: the process, and when it began (seat_process_start()) */
     struct str boot;       /* sessions: of which boot of the machine that is */
