@@ -148,7 +148,8 @@ static void bar(const struct chart *c, const struct trace_span *s, size_t row)
     bool left = x + w > LABEL + WIDTH - 70;
 
     if (!wave) /* all of them share a row */
-        (void)buf_printf(c->b, "<text class=\"t\" x=\"%.1f\" y=\"%.0f\"%s>%.1f</text>\n", left ? x - 4 : x + MAX(w, 1.5) + 4,
+        (void)buf_printf(c->b, "<text class=\"t\" x=\"%.1f\" y=\"%.0f\"%s>%.1f</text>\n",
+                         left ? x - 4 : x + MAX(w, 1.5) + 4,
                      y + 12, left ? " text-anchor=\"end\"" : "", (double)(s->end - s->begun) / 1e3);
 }
 
@@ -170,7 +171,8 @@ static void axis(const struct chart *c, size_t rows)
         double x = LABEL + t * WIDTH / MAX(total, 0.001);
 
         (void)buf_printf(c->b, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"18\" y2=\"%.0f\" stroke=\"#e3e7eb\"/>"
-                         "<text class=\"t\" x=\"%.1f\" y=\"12\" text-anchor=\"middle\">%g ms</text>\n", x, x, bottom, x, t);
+                         "<text class=\"t\" x=\"%.1f\" y=\"12\" text-anchor=\"middle\">%g ms</text>\n", x, x, bottom,
+                         x, t);
     }
 }
 
@@ -205,7 +207,8 @@ static void legend(struct buf *b)
         if (k != TRACE_HIT)
             (void)buf_printf(b, "<span class=\"k\"><i style=\"background:%s\"></i>%s</span> ", color[k],
                              trace_word((enum trace_kind)k));
-    (void)buf_str(b, STR("<span class=\"k\"><i style=\"background:#fff;border:2px solid #111\"></i>critical path</span></p>\n"));
+    (void)buf_str(b, STR("<span class=\"k\"><i style=\"background:#fff;border:2px solid #111\"></i>critical path</span>"
+                         "</p>\n"));
 }
 
 static void sums(struct buf *b, const struct trace_span *s, size_t n)
@@ -226,13 +229,14 @@ static void sums(struct buf *b, const struct trace_span *s, size_t n)
                              k == TRACE_HIT ? "in the store already (cache hit)" : trace_word((enum trace_kind)k),
                              (unsigned long long)count, (double)us / 1e3, (double)bytes / 1e3);
     }
-    (void)buf_str(b, STR("</table>\n<p>Times of one row run side by side; their sum is more than the clock shows.</p>\n"));
+    (void)buf_str(b, STR("</table>\n<p>Times of one row run side by side; their sum is more than the clock "
+                         "shows.</p>\n"));
 }
 
 static void critical_list(const struct chart *c)
 {
-    (void)buf_str(c->b, STR("<h2>Critical path</h2>\n<p>From the end back, always to what ended last before: making one "
-                            "of these faster makes the whole faster.</p>\n<ol>\n"));
+    (void)buf_str(c->b, STR("<h2>Critical path</h2>\n<p>From the end back, always to what ended last before: making "
+                            "one of these faster makes the whole faster.</p>\n<ol>\n"));
     for (size_t i = 0; i < c->critical.n; i++) {
         const struct trace_span *s = c->critical.p[i];
 
@@ -267,11 +271,13 @@ static void html(const struct cmd *c, const struct trace_span *s, size_t n, stru
         ch.to = MAX(ch.to, s[i].end);
     ch.critical = timings_critical(s, n, c->a);
     clock_format(clock_now(), when);
-    (void)buf_printf(b, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<title>blast %s: timings</title>\n"
-                     "<style>body{font:14px sans-serif;margin:24px;color:#1d2733}svg text{font-size:11px}svg .t{fill:#6b7683;"
-                     "font-size:10px}table{border-collapse:collapse}td,th{padding:2px 12px;text-align:right}"
-                     "td:first-child,th:first-child{text-align:left}.k{margin-right:14px}.k i{display:inline-block;width:12px;"
-                     "height:12px;border-radius:2px;margin-right:5px;box-sizing:border-box;vertical-align:-1px}"
+    (void)buf_printf(b, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+                     "<title>blast %s: timings</title>\n"
+                     "<style>body{font:14px sans-serif;margin:24px;color:#1d2733}svg text{font-size:11px}svg "
+                     ".t{fill:#6b7683;font-size:10px}table{border-collapse:collapse}td,th{padding:2px 12px;"
+                     "text-align:right}td:first-child,th:first-child{text-align:left}.k{margin-right:14px}.k i{display:inline-block;"
+                     "width:12px;height:12px;border-radius:2px;margin-right:5px;box-sizing:border-box;"
+                     "vertical-align:-1px}"
                      "h2{font-size:16px;margin-top:28px}</style></head><body>\n", c->command->name);
     (void)buf_printf(b, "<h1>blast %s: %.1f ms</h1>\n<p>%s, blast " BLAST_VERSION "</p>\n", c->command->name,
                      (double)(ch.to - ch.from) / 1e3, when);

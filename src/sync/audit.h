@@ -95,7 +95,8 @@ struct audit_line {
     struct str text;         /* the line as it stands, without its end */
 };
 
-/* One line without its '\n'. ERR_PACKAGE when it is none of ours; the chain is not looked at. Views into line or arena. */
+/* One line without its '\n'. ERR_PACKAGE when it is none of ours; the chain is not looked at. Views into line or
+ * arena. */
 MUST_USE bool audit_parse(struct str line, struct arena *a, struct audit_line *out, struct err *e);
 /* Whether the line's own hash is right for its content. */
 MUST_USE bool audit_line_is_whole(const struct audit_line *line);

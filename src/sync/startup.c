@@ -235,8 +235,9 @@ static void look_at_tops(struct scan *sc)
         struct store_top top = store_top_get(sc->entry, i);
         struct str module = str_sub(top.name, 0, str_find(top.name, '.'));
         bool code = top.kind == STORE_TOP_PACKAGE ||
-                    (top.kind == STORE_TOP_MODULE && (str_ends(top.name, STR(".py")) || str_ends(top.name, STR(".so")) ||
-                                                      str_ends(top.name, STR(".pyc"))));
+                    (top.kind == STORE_TOP_MODULE &&
+                     (str_ends(top.name, STR(".py")) || str_ends(top.name, STR(".so")) ||
+                      str_ends(top.name, STR(".pyc"))));
 
         if (!code || !is_stdlib(module))
             continue;
@@ -319,7 +320,7 @@ static struct str describe(struct arena *a, const struct store_entry *entry, con
         [STARTUP_PTH] = "a line that is executed",
         [STARTUP_START] = "entry points that are called",
         [STARTUP_CUSTOMIZE] = "a module that is imported",
-        [STARTUP_SHADOW] = "named like a module of the standard library, which it replaces where site-packages is first",
+        [STARTUP_SHADOW] = "named like a module of the standard library, which it can replace",
     };
     struct str text = arena_printf(a, "'" STR_FMT " " STR_FMT "' brings code that runs at every start of Python",
                                    STR_ARG(entry->name), STR_ARG(entry->version));
@@ -382,7 +383,7 @@ static bool settle(struct gate *g, struct err *e)
     if (g->refused.n == 0)
         return true;
     *e = first;
-    (void)err_hint(e, "when you know why, allow it:" STR_FMT "; for good: startup_code in [security], see blast-trust(1)",
+    (void)err_hint(e, "when you know why, allow it:" STR_FMT "; for all packages: startup_code in [security]",
                    STR_ARG(g->refused));
     return err_exit(e, EXIT_DENIED);
 }

@@ -1,5 +1,5 @@
-/* The gate for code that runs at every start of Python, before any program: `.pth` lines that begin with import, `.start`
- * files (PEP 829), sitecustomize and usercustomize, and packages named like modules of the standard library.
+/* The gate for code that runs at every start of Python, before any program: `.pth` lines that begin with import,
+ * `.start` files (PEP 829), sitecustomize and usercustomize, and packages named like modules of the standard library.
  *
  * A wheel that is new to the environment and brings such code stops at staging, before any interpreter runs it, unless
  * it is well known (a list by content: setuptools' distutils, pytest-cov, namespace packages, editable installs), was

@@ -35,26 +35,26 @@ static const struct {
     const char *project, *shape;
 } known_lines[] = {
     /* setuptools: distutils of its own; the default of the variable changed with version 60 */
-    { "setuptools", "import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, %q) == 'local'; enabled "
-                    "and __import__('_distutils_hack').add_shim(); " },
+    { "setuptools", "import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, %q) == 'local'; "
+                    "enabled and __import__('_distutils_hack').add_shim(); " },
     /* pytest-cov 2 to 6: coverage of child processes, when COV_CORE_SOURCE is set */
     { "pytest-cov",
       "import os, sys;exec('if \\'COV_CORE_SOURCE\\' in os.environ:\\n try:\\n  from pytest_cov.embed import init\\n  "
-      "init()\\n except Exception as exc:\\n  sys.stderr.write(\\n   \"pytest-cov: Failed to setup subprocess coverage. "
-      "\"\\n   \"Environ: {0!r} \"\\n   \"Exception: {1!r}\\\\n\".format(\\n    dict((k, v) for k, v in "
-      "os.environ.items() if k.startswith(\\'COV_CORE\\')),\\n    exc\\n   )\\n  )\\n')" },
+      "init()\\n except Exception as exc:\\n  sys.stderr.write(\\n   \"pytest-cov: Failed"
+      " to setup subprocess coverage. \"\\n   \"Environ: {0!r} \"\\n   \"Exception: {1!r}\\\\n\".format(\\n    dict((k, v) "
+      "for k, v in os.environ.items() if k.startswith(\\'COV_CORE\\')),\\n    exc\\n   )\\n  )\\n')" },
     /* setuptools' namespace packages, *-nspkg.pth; with a parent one more statement */
     { NULL, "import sys, types, os;has_mfs = sys.version_info > (3, 5);p = os.path.join(sys._getframe(1).f_locals["
             "'sitedir'], *%t);importlib = has_mfs and __import__('importlib.util');has_mfs and __import__('importlib."
-            "machinery');m = has_mfs and sys.modules.setdefault(%q, importlib.util.module_from_spec(importlib.machinery."
-            "PathFinder.find_spec(%q, [os.path.dirname(p)])));m = m or sys.modules.setdefault(%q, types.ModuleType(%q));"
-            "mp = (m or []) and m.__dict__.setdefault('__path__',[]);(p not in mp) and mp.append(p)" },
+            "machinery');m = has_mfs and sys.modules.setdefault(%q, importlib.util.module_from_spec(importlib."
+            "machinery.PathFinder.find_spec(%q, [os.path.dirname(p)])));m = m or sys.modules.setdefault(%q, types."
+            "ModuleType(%q));mp = (m or []) and m.__dict__.setdefault('__path__',[]);(p not in mp) and mp.append(p)" },
     { NULL, "import sys, types, os;has_mfs = sys.version_info > (3, 5);p = os.path.join(sys._getframe(1).f_locals["
             "'sitedir'], *%t);importlib = has_mfs and __import__('importlib.util');has_mfs and __import__('importlib."
-            "machinery');m = has_mfs and sys.modules.setdefault(%q, importlib.util.module_from_spec(importlib.machinery."
-            "PathFinder.find_spec(%q, [os.path.dirname(p)])));m = m or sys.modules.setdefault(%q, types.ModuleType(%q));"
-            "mp = (m or []) and m.__dict__.setdefault('__path__',[]);(p not in mp) and mp.append(p);m and setattr(sys."
-            "modules[%q], %q, m)" },
+            "machinery');m = has_mfs and sys.modules.setdefault(%q, importlib.util.module_from_spec(importlib."
+            "machinery.PathFinder.find_spec(%q, [os.path.dirname(p)])));m = m or sys.modules.setdefault(%q, types."
+            "ModuleType(%q));mp = (m or []) and m.__dict__.setdefault('__path__',[]);(p not in mp) and mp.append(p);"
+            "m and setattr(sys.modules[%q], %q, m)" },
     /* setuptools' editable installs: the module was written by the build, beside it */
     { NULL, "import %e; %e.install()" },
 };

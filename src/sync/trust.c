@@ -402,8 +402,8 @@ bool trust_check_sources(const struct workspace *w, struct err *e)
 
         if (s->accepted || s->instead.n || !is_in_use(w, s->key))
             continue;
-        (void)err_set(e, ERR_CONFIG, STR_FMT ": " STR_FMT " = " STR_FMT " is not trusted, and without it packages would "
-                      "come from elsewhere", STR_ARG(s->origin), STR_ARG(s->name), STR_ARG(s->value));
+        (void)err_set(e, ERR_CONFIG, STR_FMT ": " STR_FMT " = " STR_FMT " is not trusted, and without it packages "
+                      "would come from elsewhere", STR_ARG(s->origin), STR_ARG(s->name), STR_ARG(s->value));
         (void)err_hint(e, s->foreign ? "the file belongs to another user; give --index-url, or own the file"
                                      : "blast trust shows what the project asks for and accepts it");
         return err_exit(e, EXIT_DENIED);
