@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "cli/common.h"
 #include "sync/background.h"
+#include "sync/drift.h"
 
 static void print(const struct background *b)
 {
@@ -19,6 +20,28 @@ static void print(const struct background *b)
     json_write_member(&r.w, "message", b->message);
     json_write_member_u64(&r.w, "exit", (uint64_t)b->exit);
     json_result_end(&r);
+}
+
+/* snapshot: what was changed by hand becomes a generation, at most once in snapshot_interval. */
+static struct background snapshot(struct workspace *w)
+{
+    static const struct {
+        enum background_state state;
+        const char *message;
+    } said[] = {
+        [DRIFT_NONE] = { BACKGROUND_UNCHANGED, "" },
+        [DRIFT_TAKEN] = { BACKGROUND_SYNCED, "changes by hand are a generation now" },
+        [DRIFT_TOO_SOON] = { BACKGROUND_UNCHANGED, "changed by hand; the last snapshot is younger than snapshot_interval" },
+        [DRIFT_OFF] = { BACKGROUND_UNCHANGED, "changed by hand; snapshot_interval = 0 makes no snapshots" },
+        [DRIFT_BUSY] = { BACKGROUND_LOCKED, "the environment is being changed" },
+    };
+    struct drift_snapshot s;
+    struct err e = { 0 };
+
+    if (!drift_snapshot(w, &s, &e))
+        return background_failed(&e, w);
+    return (struct background){ .state = said[s.state].state, .generation = s.generation, .changes = s.changes,
+                                .message = str_of(said[s.state].message), .exit = s.state == DRIFT_BUSY ? 7 : 0 };
 }
 
 static bool verb_of(struct cmd *c, enum background_verb *verb, struct err *e)
@@ -45,12 +68,16 @@ bool cmd_background(struct cmd *c, struct err *e)
     struct err why = { 0 };
 
     common_request(c, &r);
-    if (!verb_of(c, &verb, e))
+    bool only_snapshot = c->options.words.n == 1 && str_eq(c->options.words.p[0], STR("snapshot"));
+
+    if (!only_snapshot && !verb_of(c, &verb, e))
         return false;
-    if (common_open(c, &r, &w, &why))
-        background_run(&w, verb, &t, &b);
-    else
+    if (!common_open(c, &r, &w, &why))
         b = background_failed(&why, &(struct workspace){ .a = c->a }); /* a file in the middle of an edit, say */
+    else if (only_snapshot)
+        b = snapshot(&w);
+    else
+        background_run(&w, verb, &t, &b);
     print(&b);
     c->exit_code = b.exit;
     return true;

@@ -91,7 +91,9 @@ static bool collect(struct cmd *c, const struct workspace *w, struct err *e)
 
     if (!store_open(w->dirs.store, &s, e))
         return err_as(e, ERR_CACHE, "open the store");
-    bool ok = registry_live(w->dirs.state, c->a, &live, e) &&
+    struct registry_env *over;
+    size_t n_over;
+    bool ok = registry_over(w->dirs.state, c->a, &over, &n_over, e) && registry_live(w->dirs.state, c->a, &live, e) &&
               gc_run(&s, &live, dry, &result, e);
 
     store_close(&s);
@@ -105,8 +107,16 @@ static bool collect(struct cmd *c, const struct workspace *w, struct err *e)
         json_write_member_u64(&r.w, "bytes", result.bytes);
         json_write_member_u64(&r.w, "kept", result.kept);
         json_write_member_bool(&r.w, "dry_run", dry);
+        json_write_key(&r.w, STR("impossible"));
+        json_write_array_begin(&r.w);
+        for (size_t i = 0; i < n_over; i++)
+            json_write_str(&r.w, over[i].path);
+        json_write_array_end(&r.w);
         json_result_end(&r);
     }
+    for (size_t i = 0; i < n_over && result.removed; i++)
+        ui_note("%s be had again: the history of " STR_FMT ", which was deleted over 14 days ago",
+                dry ? "could not" : "can not", STR_ARG(over[i].path));
     ui_note("%s %llu wheels, " STR_FMT "; %llu stay because environments or their history need them",
             dry ? "would remove" : "removed", (unsigned long long)result.removed,
             STR_ARG(human(c->a, result.bytes)), (unsigned long long)result.kept);

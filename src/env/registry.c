@@ -163,6 +163,30 @@ static bool live_of_one(struct visit *v, int dir, struct str state, struct err *
     return e->kind == ERR_NONE;
 }
 
+static bool over_of_one(struct visit *v, int dir, struct str state, struct err *e)
+{
+    struct found *out = v->user;
+    struct owner o;
+
+    if (!read_owner(dir, v->arena, &o, e))
+        return false;
+    if (is_over(&o, dir, v->arena))
+        VEC_PUSH_IN(v->arena, out, (struct registry_env){ o.path, state, false });
+    return true;
+}
+
+bool registry_over(const char *state, struct arena *a, struct registry_env **out, size_t *n, struct err *e)
+{
+    struct found found = { 0 };
+    struct visit v = { over_of_one, a, &found };
+
+    if (!visit_all(state, &v, e))
+        return false;
+    *out = found.p;
+    *n = found.n;
+    return true;
+}
+
 bool registry_live(const char *state, struct arena *a, struct map *live, struct err *e)
 {
     struct visit v = { live_of_one, a, live };

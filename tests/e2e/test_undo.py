@@ -470,3 +470,119 @@ def test_recovery_mode_decides_what_damage_leads_to(moved, what, mode):
     moved("sync")
     assert demo(moved) == "5.0"
     moved("doctor")
+
+
+# -- by itself ------------------------------------------------------------------------------------------------
+
+
+def background(project, **env):
+    return project("background", "snapshot", "--no-daemon", "--no-input", env=env, code=None).json
+
+
+def test_automatic_snapshots_come_at_most_once_an_interval(moved, pip):
+    assert background(moved)["state"] == "unchanged"
+    pip("extra")
+    off = background(moved, BLAST_ENV_LAYER_SNAPSHOT_INTERVAL="0")
+    assert off["state"] == "unchanged" and "snapshot_interval = 0" in off["message"] and off["changes"] == "+extra 1.0"
+    first = background(moved)
+    assert first["state"] == "synced" and first["changes"] == "+extra 1.0"
+    assert generation(moved, first["generation"])["kind"] == "scratch"
+    assert background(moved)["state"] == "unchanged"
+    pip("other==1.0")
+    soon = background(moved)
+    assert soon["state"] == "unchanged" and "younger than snapshot_interval" in soon["message"]
+    later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 400))
+    second = background(moved, BLAST_NOW=later)
+    assert second["state"] == "synced" and second["changes"] == "+other 1.0"
+    moved("undo")
+    assert moved.installed_by_python() == {"demo": "5.0", "dep": "1.0", "extra": "1.0"}
+
+
+def test_gc_names_the_histories_that_become_impossible(moved):
+    state, path = state_dir(moved), str(moved.path / ".venv")
+    shutil.rmtree(moved.path / ".venv")
+    assert moved("cache", "gc", "--json").json["impossible"] == []
+    long_ago = time.time() - 15 * 24 * 3600
+    os.utime(state, (long_ago, long_ago))
+    r = moved("cache", "gc", "--dry-run", "--json")
+    assert r.json["impossible"] == [path] and r.json["removed"] > 0
+    assert "could not be had again" in r.stderr
+
+
+# -- faults ---------------------------------------------------------------------------------------------------
+
+SAMPLES = 40  # of the file operations of each command; another sample each time their number changes
+
+
+@pytest.fixture
+def shim(program):
+    found = os.environ.get("BLAST_FAULT_SHIM") or program.parents[2] / "tests/libfault.so"
+    if not os.path.exists(found):
+        pytest.skip(f"the fault shim is not built: {found}")
+    if "__asan_init" in subprocess.run(["nm", "-D", program], capture_output=True, text=True).stdout:
+        pytest.skip("a sanitizer's library must come first, so nothing can be put before it; the release build does this")
+    return str(found)
+
+
+def stands(project):
+    """The versions, once everything that says what they are agrees."""
+    found = project.installed_by_python()
+    subprocess.run([project.python, "-c", "import importlib, sys; [importlib.import_module(n) for n in sys.argv[1:]]",
+                    *found], check=True, env=project.blast.env)
+    assert project.installed() == found
+    return found
+
+
+CASES = {
+    "hot undo": (lambda p, pip: None, ("undo",), {"demo": "5.0", "dep": "1.0"}, {"demo": "4.0", "dep": "1.0"}),
+    "cold rollback": (lambda p, pip: None, ("rollback", "cold"), {"demo": "5.0", "dep": "1.0"},
+                      {"demo": "1.0", "dep": "1.0"}),
+    "undo of drift": (lambda p, pip: pip("extra"), ("undo",), {"demo": "5.0", "dep": "1.0", "extra": "1.0"},
+                      {"demo": "5.0", "dep": "1.0"}),
+    "scratch": (lambda p, pip: pip("extra"), ("drift", "scratch"), {"demo": "5.0", "dep": "1.0", "extra": "1.0"},
+                {"demo": "5.0", "dep": "1.0", "extra": "1.0"}),
+    "drop": (lambda p, pip: pip("extra"), ("drift", "drop"), {"demo": "5.0", "dep": "1.0", "extra": "1.0"},
+             {"demo": "5.0", "dep": "1.0"}),
+}
+
+
+@pytest.mark.parametrize("how", ["28", "0"], ids=["disk full", "killed"])
+@pytest.mark.parametrize("case", CASES)
+def test_a_fault_leaves_the_old_or_the_new_content(moved, pip, shim, tmp_path, case, how):
+    prepare, words, old, new = CASES[case]
+    prepare(moved, pip)
+    words = [made(moved, "1.0") if w == "cold" else w for w in words]
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    places = (moved.path, moved.blast.home)
+    for place in places:
+        subprocess.run(["cp", "-a", place, kept / place.name], check=True)
+
+    def run(at, **more):
+        for place in places:
+            subprocess.run(["rm", "-rf", place], check=True)
+            subprocess.run(["cp", "-a", kept / place.name, place], check=True)
+        p = moved.blast.start(*words, cwd=moved.path, env={"LD_PRELOAD": shim, "FAULT_PROGRAM": "blast",
+                                                           "FAULT_AT": str(at), "FAULT_HOW": how, **more})
+        _, err = p.communicate(timeout=100)
+        return p.returncode, err
+
+    count = tmp_path / "count"
+    code, err = run(0, FAULT_COUNT=str(count))
+    assert code == 0 and stands(moved) == new, err
+    total = int(count.read_text())
+    assert total > 3, "the shim counts nothing: are the calls interposed?"
+    step = max(1, -(-total // SAMPLES))
+    for at in range(1 + total % step, total + 1, step):
+        code, err = run(at)
+        try:
+            found = stands(moved)
+            assert found in (old, new)
+            assert code != 0 or found == new
+            moved("sync")
+            assert "demo" in stands(moved)
+            moved("undo")
+            moved("doctor")
+        except AssertionError as e:
+            pytest.fail(f"call {at} of {total}, exit {code}\n{err}\n{e}")
+    subprocess.run(["chmod", "-R", "u+w", kept], check=True)
