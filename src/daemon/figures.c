@@ -9,6 +9,7 @@
 #include "build_config.h"
 #include "daemon/scheduler.h"
 #include "daemon/server_priv.h"
+#include "sync/metrics.h"
 
 static void counter(struct buf *out, const char *name, const char *help, uint64_t value)
 {
@@ -106,9 +107,12 @@ static void work(const struct server *s, struct buf *out)
 
 void figures_text(const struct server *s, struct buf *out)
 {
+    struct err ignored = { 0 };
+
     process(s, out);
     connections(s, out);
     requests(s, out);
     work(s, out);
+    (void)!metrics_openmetrics(s->config.dirs, out, &ignored); /* what syncs cost; without it the daemon's own stay */
     (void)buf_str(out, STR("# EOF\n"));
 }
