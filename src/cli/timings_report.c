@@ -275,7 +275,8 @@ static void html(const struct cmd *c, const struct trace_span *s, size_t n, stru
                      "<title>blast %s: timings</title>\n"
                      "<style>body{font:14px sans-serif;margin:24px;color:#1d2733}svg text{font-size:11px}svg "
                      ".t{fill:#6b7683;font-size:10px}table{border-collapse:collapse}td,th{padding:2px 12px;"
-                     "text-align:right}td:first-child,th:first-child{text-align:left}.k{margin-right:14px}.k i{display:inline-block;"
+                     "text-align:right}td:first-child,th:first-child{text-align:left}.k{margin-right:14px}"
+                     ".k i{display:inline-block;"
                      "width:12px;height:12px;border-radius:2px;margin-right:5px;box-sizing:border-box;"
                      "vertical-align:-1px}"
                      "h2{font-size:16px;margin-top:28px}</style></head><body>\n", c->command->name);

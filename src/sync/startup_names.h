@@ -41,7 +41,8 @@ static const struct {
     { "pytest-cov",
       "import os, sys;exec('if \\'COV_CORE_SOURCE\\' in os.environ:\\n try:\\n  from pytest_cov.embed import init\\n  "
       "init()\\n except Exception as exc:\\n  sys.stderr.write(\\n   \"pytest-cov: Failed"
-      " to setup subprocess coverage. \"\\n   \"Environ: {0!r} \"\\n   \"Exception: {1!r}\\\\n\".format(\\n    dict((k, v) "
+      " to setup subprocess coverage. \"\\n   \"Environ: {0!r} \"\\n   \"Exception: "
+      "{1!r}\\\\n\".format(\\n    dict((k, v) "
       "for k, v in os.environ.items() if k.startswith(\\'COV_CORE\\')),\\n    exc\\n   )\\n  )\\n')" },
     /* setuptools' namespace packages, *-nspkg.pth; with a parent one more statement */
     { NULL, "import sys, types, os;has_mfs = sys.version_info > (3, 5);p = os.path.join(sys._getframe(1).f_locals["

@@ -7,13 +7,13 @@
 #include "sync/startup_names.h"
 
 #define DISTUTILS(preset)                                                                                              \
-    "import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, '" preset "') == 'local'; enabled "     \
+    "import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os.environ.get(var, '" preset "') == 'local'; enabled "    \
     "and __import__('_distutils_hack').add_shim(); "
 #define NAMESPACE                                                                                                      \
-    "import sys, types, os;has_mfs = sys.version_info > (3, 5);p = os.path.join(sys._getframe(1).f_locals['sitedir'], " \
-    "*('zope',));importlib = has_mfs and __import__('importlib.util');has_mfs and __import__('importlib.machinery');m " \
-    "= has_mfs and sys.modules.setdefault('zope', importlib.util.module_from_spec(importlib.machinery.PathFinder."      \
-    "find_spec('zope', [os.path.dirname(p)])));m = m or sys.modules.setdefault('zope', types.ModuleType('zope'));mp "   \
+    "import sys, types, os;has_mfs = sys.version_info > (3, 5);p = os.path.join(sys._getframe(1).f_locals['sitedir']," \
+    " *('zope',));importlib = has_mfs and __import__('importlib.util');has_mfs and __import__('importlib.machinery');" \
+    "m = has_mfs and sys.modules.setdefault('zope', importlib.util.module_from_spec(importlib.machinery.PathFinder."   \
+    "find_spec('zope', [os.path.dirname(p)])));m = m or sys.modules.setdefault('zope', types.ModuleType('zope'));mp "  \
     "= (m or []) and m.__dict__.setdefault('__path__',[]);(p not in mp) and mp.append(p)"
 
 /* Lines as published wheels have them. */
@@ -31,10 +31,10 @@ static void known_lines_are_known_from_their_project_only(void **state)
         { "setuptools", DISTUTILS("' + evil() + '"), false },
         { "setuptools", "", false },
         { "pytest-cov",
-          "import os, sys;exec('if \\'COV_CORE_SOURCE\\' in os.environ:\\n try:\\n  from pytest_cov.embed import init\\n"
-          "  init()\\n except Exception as exc:\\n  sys.stderr.write(\\n   \"pytest-cov: Failed"
-          " to setup subprocess coverage. \"\\n   \"Environ: {0!r} \"\\n   \"Exception: {1!r}\\\\n\".format(\\n    dict("
-          "(k, v) for k, v in os.environ.items() if k.startswith(\\'COV_CORE\\')),\\n    exc\\n   )\\n  )\\n')",
+          "import os, sys;exec('if \\'COV_CORE_SOURCE\\' in os.environ:\\n try:\\n  from pytest_cov.embed import init"
+          "\\n  init()\\n except Exception as exc:\\n  sys.stderr.write(\\n   \"pytest-cov: Failed"
+          " to setup subprocess coverage. \"\\n   \"Environ: {0!r} \"\\n   \"Exception: {1!r}\\\\n\".format(\\n    "
+          "dict((k, v) for k, v in os.environ.items() if k.startswith(\\'COV_CORE\\')),\\n    exc\\n   )\\n  )\\n')",
           true },
         { "zope.interface", NAMESPACE, true },
         { "x", NAMESPACE ";m and setattr(sys.modules['zope'], 'app', m)", true },
