@@ -17,11 +17,25 @@ static void commands(const char *between)
             ui_out("%s%s", k == command_table ? "" : between, k->name);
 }
 
+/* Is a command's first argument one of a few words ("list|get KEY|check")? */
+static bool has_choices(const struct command *k)
+{
+    return strchr(k->arguments, '|') && *k->arguments >= 'a' && *k->arguments <= 'z';
+}
+
+static void choices(const struct command *k)
+{
+    if (!has_choices(k))
+        return;
+    for (struct str part, rest = str_of(k->arguments); str_next(&rest, '|', &part);)
+        ui_out(" " STR_FMT, (int)str_find(part, ' '), part.p);
+}
+
 static void bash(void)
 {
     ui_out("_blast() {\n    local cur=${COMP_WORDS[COMP_CWORD]} cmd= w\n"
            "    for w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do case $w in -*) ;; *) cmd=$w; break ;; esac; done\n"
-           "    local words\n    case $cmd in\n    '') words='");
+           "    local words plain=\n    case $cmd in\n    '') words='");
     commands(" ");
     ui_out("' ;;\n");
     for (const struct command *k = command_table; k->name; k++) {
@@ -29,9 +43,11 @@ static void bash(void)
             continue;
         ui_out("    %s) words='", k->name);
         words_of(k->where | W_ALL, " ");
+        ui_out("' plain='");
+        choices(k);
         ui_out("' ;;\n");
     }
-    ui_out("    esac\n    if [[ $cmd != '' && $cur != -* ]]; then COMPREPLY=( $(compgen -f -- \"$cur\") ); return; fi\n"
+    ui_out("    esac\n    if [[ $plain != '' && $cur != -* ]]; then words=$plain\n    elif [[ $cmd != '' && $cur != -* ]]; then COMPREPLY=( $(compgen -f -- \"$cur\") ); return; fi\n"
            "    COMPREPLY=( $(compgen -W \"$words\" -- \"$cur\") )\n}\n"
            "complete -o filenames -F _blast blast\n");
 }
@@ -66,6 +82,11 @@ static void zsh(void)
             plain(option_table[i].text);
             ui_out("]%s'", option_table[i].value ? ":value:_files" : "");
         }
+        if (has_choices(k)) { /* the command is the first argument for zsh */
+            ui_out(" '2:word:(");
+            choices(k);
+            ui_out(")'");
+        }
         ui_out(" '*:file:_files' ;;\n");
     }
     ui_out("    esac\n}\ncompdef _blast blast\n");
@@ -79,6 +100,11 @@ static void fish(void)
         ui_out("complete -c blast -n __fish_use_subcommand -a %s -d '", k->name);
         plain(k->text);
         ui_out("'\n");
+        if (has_choices(k)) {
+            ui_out("complete -c blast -f -n '__fish_seen_subcommand_from %s' -a '", k->name);
+            choices(k);
+            ui_out("'\n");
+        }
     }
     for (unsigned i = 0; i < OPTION_IDS; i++) {
         ui_out("complete -c blast");

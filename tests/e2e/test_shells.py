@@ -682,11 +682,16 @@ def test_subshell_is_opened_on_request_with_the_function_too(project):
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completions_still_load_beside_the_function(project, shell):
+    """Names of commands and the words that a command knows; zsh completes only with its line editor, so there it is read."""
     file = project.write("completions", project("completions", shell).stdout)
+    load = f"source {shlex.quote(str(file))}\n"
     lines = {
-        "bash": f"source {shlex.quote(str(file))}\nCOMP_WORDS=(blast shell-i)\nCOMP_CWORD=1\n_blast\necho \"${{COMPREPLY[*]}}\"\n",
-        "zsh": f"autoload -U compinit\ncompinit -D -u\nsource {shlex.quote(str(file))}\necho ${{_comps[blast]}} $+functions[_blast]\n",
-        "fish": f"source {shlex.quote(str(file))}\ncomplete -C 'blast shell-i' | string split -f1 \\t\n",
+        "bash": load + "f() { COMP_WORDS=(blast \"$@\"); COMP_CWORD=$#; _blast; echo \"${COMPREPLY[*]}\"; }\n"
+                       "f shell-i; f shell-init fi; f kill --pur\n",
+        "zsh": "autoload -U compinit\ncompinit -D -u\n" + load + "echo ${_comps[blast]} $+functions[_blast]\n"
+               "functions _blast | grep -c -e \"'2:word:( bash zsh fish sh pwsh)'\"\n",
+        "fish": load + "for line in 'shell-i' 'shell-init fi' 'kill --pur'\n"
+                       "complete -C \"blast $line\" | string split -f1 \\t\nend\n",
     }
     out = script(shell, project, lines[shell])
-    assert out == {"bash": "shell-init\n", "zsh": "_blast 1\n", "fish": "shell-init\n"}[shell]
+    assert out == ("_blast 1\n1\n" if shell == "zsh" else "shell-init\nfish\n--purge\n")

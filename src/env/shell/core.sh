@@ -164,9 +164,10 @@ _blast_choose() {
         break
     done
     [ "$_blast_way" = ask ] || return 0
-    case " ${BLAST_SUBSHELL:+--subshell} $* " in
-    *" --subshell "*) _blast_way=plain ;; # a shell of its own needs no word to this one
-    esac
+    [ -z "${BLAST_SUBSHELL-}" ] || _blast_way=plain # a shell of its own needs no word to this one
+    for _blast_word in "$@"; do
+        [ "$_blast_word" != --subshell ] || _blast_way=plain
+    done
 }
 
 _blast_call() {

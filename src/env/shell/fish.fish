@@ -213,14 +213,22 @@ end
 
 # start and kill tell the shell what to do, as text in a file that only this user can read.
 function _blast_ask
-    set -l file (command mktemp)
+    _blast_file_gone
+    set -g _blast_file (command mktemp)
     or return
-    BLAST_DIRECTIVE_FILE=$file BLAST_DIRECTIVE_SHELL="fish $fish_pid" command blast $argv
+    BLAST_DIRECTIVE_FILE=$_blast_file BLAST_DIRECTIVE_SHELL="fish $fish_pid" command blast $argv
     set -l rc $status
-    test -s $file
-    and source $file
-    command rm -f -- $file
+    test -s $_blast_file
+    and source $_blast_file
+    _blast_file_gone
     return $rc
+end
+
+# Ctrl-C ends a function where it stands, and leaves the file to the next one or to the end of the shell.
+function _blast_file_gone --on-event fish_exit
+    test -n "$_blast_file"
+    and command rm -f -- $_blast_file
+    set -g _blast_file ''
 end
 
 function blast -d 'Blast, with start and kill acting on this shell'
@@ -251,7 +259,7 @@ end
 
 # A shell within an active one, or in its place (exec), goes on with the environment when it is its user's own.
 if test "$_blast_pid" != $fish_pid
-    for name in env project name home own_deactivate conda_said said mark by_cd last pwd auto
+    for name in env project name home own_deactivate conda_said said mark by_cd last pwd auto file
         set -g _blast_$name ''
     end
     set -g _blast_pid $fish_pid
