@@ -31,7 +31,8 @@ static struct background snapshot(struct workspace *w)
     } said[] = {
         [DRIFT_NONE] = { BACKGROUND_UNCHANGED, "" },
         [DRIFT_TAKEN] = { BACKGROUND_SYNCED, "changes by hand are a generation now" },
-        [DRIFT_TOO_SOON] = { BACKGROUND_UNCHANGED, "changed by hand; the last snapshot is younger than snapshot_interval" },
+        [DRIFT_TOO_SOON] = { BACKGROUND_UNCHANGED, "changed by hand; the last snapshot is younger than "
+                                                   "snapshot_interval" },
         [DRIFT_OFF] = { BACKGROUND_UNCHANGED, "changed by hand; snapshot_interval = 0 makes no snapshots" },
         [DRIFT_BUSY] = { BACKGROUND_LOCKED, "the environment is being changed" },
     };

@@ -178,12 +178,13 @@ static bool scratch(struct drift *d, struct err *e)
         if (!drift_look(d->w, &d->env, &unsaved, e) ||
             !drift_scratch(d->w, &d->env, &unsaved, STR("drift scratch"), &seq, e))
             return false;
-        audit_record(d->w, AUDIT_DRIFT, seq, audit_data(d->w->a, "changes", drift_text(d->w, &unsaved).p, (char *)NULL));
+        audit_record(d->w, AUDIT_DRIFT, seq,
+                     audit_data(d->w->a, "changes", drift_text(d->w, &unsaved).p, (char *)NULL));
     }
     if (ui.json)
         print_json(d, "scratch", seq);
-    ui_note("%s generation %u until the lock changes: " STR_FMT, d->w->request->dry_run ? "would be kept after" : "kept as",
-            seq, STR_ARG(drift_text(d->w, &d->changes)));
+    ui_note("%s generation %u until the lock changes: " STR_FMT,
+            d->w->request->dry_run ? "would be kept after" : "kept as", seq, STR_ARG(drift_text(d->w, &d->changes)));
     return true;
 }
 

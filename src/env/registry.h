@@ -23,7 +23,7 @@ struct registry_env {
 
 /* `state`: directory of all environments' state. Missing: no environments. In the arena. */
 MUST_USE bool registry_list(const char *state, struct arena *a, struct registry_env **out, size_t *n, struct err *e);
-/* Those whose history counts no more: garbage collection takes what only they need, and then they cannot be had again. */
+/* Those whose history counts no more: garbage collection takes what only they need, and then they are lost. */
 MUST_USE bool registry_over(const char *state, struct arena *a, struct registry_env **out, size_t *n, struct err *e);
 /* Adds the sha256 of every wheel that any manifest names to *live; keys are in the arena. A manifest that cannot
  * be read is an error: guessing would delete what somebody needs. */

@@ -1,8 +1,9 @@
 /* What lay in a tree's site-packages when its generation was made, and what differs now.
  *
  * A stamp is a small file in the tree: every top-level name, and for each .dist-info the time and the size of its
- * RECORD (of the link, where that is one). Looking costs one listing and one stat for each package. A tree may hold stamps of several generations, when hand-made changes in it became one: each says what the tree must
- * look like to be that generation's. __pycache__ and names that begin with '.' or '~' do not count.
+ * RECORD (of the link, where that is one). Looking costs one listing and one stat for each package. A tree may hold
+ * stamps of several generations, when hand-made changes in it became one: each says what the tree must look like to be
+ * that generation's. __pycache__ and names that begin with '.' or '~' do not count.
  */
 #pragma once
 

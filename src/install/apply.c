@@ -334,8 +334,8 @@ bool apply_tree(struct env *env, const struct store *store, const struct generat
 
     if (!fd_open_dir(env->dir, tree, &dir, e) || !content_open(store, g, a, &c, e))
         return false;
-    bool ok = layout_fill(dir, env->path, &env->python, env->prompt, e) && apply_link(env, &c.spec, dir, a, &result, e) &&
-              boot_add(env, store, dir, e);
+    bool ok = layout_fill(dir, env->path, &env->python, env->prompt, e) &&
+              apply_link(env, &c.spec, dir, a, &result, e) && boot_add(env, store, dir, e);
 
     content_close(&c);
     return ok ? true : err_as(e, e->kind == ERR_IO ? ERR_ENVIRONMENT : e->kind, "build generation %u aside", g->seq);

@@ -45,7 +45,8 @@ struct apply_spec {
     bool dry_run;     /* fill the result, change nothing */
     enum generation_kind kind; /* GENERATION_SCRATCH: stands beside the lock, until that changes */
     /* Called with the tree built and not yet current, by its path below the environment; NULL: none. When it fails
-     * the tree stays under a number, never current (GENERATION_FAILED, `aside`), and its error is the result. Generations only. */
+     * the tree stays under a number, never current (GENERATION_FAILED, `aside`), and its error is the result.
+     * Generations only. */
     bool (*trial)(void *ctx, struct env *env, const char *tree, struct err *e);
     void *trial_ctx;
     uint32_t *aside; /* the number of the tree that failed; may be NULL */

@@ -279,22 +279,25 @@ static bool gather(struct ingest *g, bool *fits, struct err *e)
     return true;
 }
 
-bool ingest_package(struct env *env, const struct store *store, struct str dist_info, struct arena *a,
-                    char hex[HASH_HEX256 + 1], bool *done, struct err *e)
+bool ingest_package(struct env *env, const struct store *store, struct str dist_info, struct arena *a, struct str *hex,
+                    struct err *e)
 {
     struct ingest g = { .env = env, .a = a, .dist_info = dist_info };
     AUTO_FD site = -1;
-    bool there = true;
+    bool there = true, fits;
+    char digest[HASH_HEX256 + 1];
 
-    *done = false;
+    *hex = STR("");
     if (!fd_open_dir(env->dir, env->site.p, &site, e))
         return false;
     g.site = site;
-    if (!gather(&g, done, e) || (*done && !measure(&g, &there, e)))
+    if (!gather(&g, &fits, e) || (fits && !measure(&g, &there, e)))
         return err_wrap(e, "take over '" STR_FMT "'", STR_ARG(dist_info));
-    *done = *done && there && g.parts.n;
-    if (!*done)
+    if (!fits || !there || !g.parts.n)
         return true;
     qsort(g.parts.p, g.parts.n, sizeof *g.parts.p, part_order);
-    return name_entry(&g, hex, e) && store_parts(&g, store, hex, e);
+    if (!name_entry(&g, digest, e) || !store_parts(&g, store, digest, e))
+        return err_wrap(e, "take over '" STR_FMT "'", STR_ARG(dist_info));
+    *hex = arena_str(a, str_of(digest));
+    return true;
 }

@@ -15,7 +15,8 @@ struct env;
 struct err;
 struct store;
 
-/* `dist_info`: its directory below site-packages of the current tree. *done is false, without an error, for what has
- * no RECORD or names files that are not there or lie outside the environment: then only the tree has it. */
+/* `dist_info`: its directory below site-packages of the current tree. *hex, in the arena, is the name of its entry;
+ * empty, without an error, for what has no RECORD or names files that are not there or lie outside the environment:
+ * then only the tree has it. */
 MUST_USE bool ingest_package(struct env *env, const struct store *store, struct str dist_info, struct arena *a,
-                             char hex[HASH_HEX256 + 1], bool *done, struct err *e);
+                             struct str *hex, struct err *e);

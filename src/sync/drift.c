@@ -48,7 +48,7 @@ bool drift_base(struct workspace *w, struct env *env, struct generation *out, st
         if (!generation_load(env, out->parent, w->a, out, &there, e))
             return false;
         if (!there)
-            return err_set(e, ERR_ENVIRONMENT, "what generation %u was before the changes is not known any more", child);
+            return err_set(e, ERR_ENVIRONMENT, "what was before generation %u is not known any more", child);
     }
     return true;
 }
@@ -102,16 +102,15 @@ static bool take_over(struct workspace *w, struct env *env, const struct store *
                       struct generation *g, struct err *e)
 {
     struct generation_package *p = &g->packages[g->n_packages];
-    char hex[HASH_HEX256 + 1] = "";
-    bool done;
+    struct str hex;
 
-    if (!ingest_package(env, store, c->dist_info, w->a, hex, &done, e))
+    if (!ingest_package(env, store, c->dist_info, w->a, &hex, e))
         return false;
     *p = (struct generation_package){ .name = c->name, .version = c->to, .source = c->installer,
-                                      .sha256 = done ? arena_str(w->a, str_of(hex)) : STR(""),
+                                      .sha256 = hex,
                                       .direct_url = c->direct_url, .direct = c->requested, .editable = c->editable };
     g->n_packages++;
-    g->only_here = g->only_here || !done;
+    g->only_here = g->only_here || !hex.n;
     return true;
 }
 

@@ -76,71 +76,76 @@ void recover_point(struct env *env, struct arena *a)
     }
 }
 
-static bool bring_back(struct workspace *w, struct env *env, const struct store *store, uint32_t seq,
-                       enum generation_kind how, struct str damage, struct err *e)
-{
-    struct apply_return back = { .store = store, .seq = seq, .how = how,
-                                 .reason = { .command = STR("recover"), .actor = w->request->actor, .why = damage } };
-    struct apply_result result;
+/* What is broken and where what is needed to mend it lies. */
+struct mend {
+    struct workspace *w;
+    struct env *env;
+    struct store store;
+    struct past past;
+    struct str damage;
+};
 
-    if (!apply_restore(env, &back, w->a, &result, e))
+static bool bring_back(struct mend *m, uint32_t seq, enum generation_kind how)
+{
+    struct apply_return back = { .store = &m->store, .seq = seq, .how = how,
+                                 .reason = { .command = STR("recover"), .actor = m->w->request->actor,
+                                             .why = m->damage } };
+    struct apply_result result;
+    struct err ignored = { 0 }; /* that one cannot be had: another one is tried, or the environment made anew */
+
+    if (!apply_restore(m->env, &back, m->w->a, &result, &ignored))
         return false;
-    workspace_warn(w, STR_FMT ": generation %u has the content of %u", STR_ARG(damage), env->current, seq);
+    workspace_warn(m->w, STR_FMT ": generation %u has the content of %u", STR_ARG(m->damage), m->env->current, seq);
     return true;
 }
 
 /* The newest that can be had again. The first one tried is what was current, so it stays the same place of the
  * history; an older one is a rollback. False when none can be: wheels are gone, or all are for another Python. */
-static bool latest(struct workspace *w, struct env *env, const struct store *store, const struct past *past,
-                   struct str damage)
+static bool latest(struct mend *m)
 {
-    for (size_t i = 0; i < past->n; i++) {
-        struct err why = { 0 };
-
-        if (bring_back(w, env, store, past->p[i].seq, i == 0 ? GENERATION_REPAIR : GENERATION_ROLLBACK, damage, &why))
+    for (size_t i = 0; i < m->past.n; i++)
+        if (bring_back(m, m->past.p[i].seq, i == 0 ? GENERATION_REPAIR : GENERATION_ROLLBACK))
             return true;
-    }
-    workspace_warn(w, STR_FMT ", and no older state can be had again: the environment is made anew", STR_ARG(damage));
+    workspace_warn(m->w, STR_FMT ", and no older state can be had again: the environment is made anew",
+                   STR_ARG(m->damage));
     return false;
 }
 
-static bool act(struct workspace *w, struct env *env, const struct past *past, struct str damage, bool *did,
-                struct err *e)
+static bool act(struct mend *m, bool *did, struct err *e)
 {
-    struct store store;
     AUTO_FD guard = -1;
     uint32_t before;
-    struct err none = { 0 }; /* nothing before it, or not to be had: then the latest */
+    struct err none = { 0 }; /* nothing before it: then the latest */
 
-    if (!store_open(w->dirs.store, &store, e))
+    if (!store_open(m->w->dirs.store, &m->store, e))
         return err_as(e, ERR_CACHE, "open the store");
-    bool ok = guard_take(&store, GUARD_SHARED, &guard, e);
+    bool ok = guard_take(&m->store, GUARD_SHARED, &guard, e);
 
-    if (ok && w->config.env_layer_recovery_mode == CONFIG_RECOVERY_PREVIOUS && history_undo_target(env, 1, &before, &none))
-        *did = bring_back(w, env, &store, before, GENERATION_ROLLBACK, damage, &none);
+    if (ok && m->w->config.env_layer_recovery_mode == CONFIG_RECOVERY_PREVIOUS &&
+        history_undo_target(m->env, 1, &before, &none))
+        *did = bring_back(m, before, GENERATION_ROLLBACK);
     if (ok && !*did)
-        *did = latest(w, env, &store, past, damage);
-    store_close(&store);
+        *did = latest(m);
+    store_close(&m->store);
     return ok;
 }
 
 bool recover_env(struct workspace *w, struct env *env, bool *did, struct err *e)
 {
-    struct str damage = recover_damage(env, w->a);
+    struct mend m = { .w = w, .env = env, .damage = recover_damage(env, w->a) };
 
     *did = false;
-    if (!damage.n)
+    if (!m.damage.n)
         return true;
-    struct past past = load_past(env, w->a);
-
+    m.past = load_past(env, w->a);
     if (w->config.env_layer_recovery_mode == CONFIG_RECOVERY_MANUAL) {
-        (void)err_set(e, ERR_ENVIRONMENT, STR_FMT ", and recovery_mode is manual", STR_ARG(damage));
-        return past.n ? err_hint(e, "blast history lists what can be had, blast rollback %u is the newest",
-                                 past.p[0].seq)
-                      : err_hint(e, "nothing is known of it: delete '%s' and run blast start", env->path);
+        (void)err_set(e, ERR_ENVIRONMENT, STR_FMT ", and recovery_mode is manual", STR_ARG(m.damage));
+        return m.past.n ? err_hint(e, "blast history lists what can be had, blast rollback %u is the newest",
+                                   m.past.p[0].seq)
+                        : err_hint(e, "nothing is known of it: delete '%s' and run blast start", env->path);
     }
-    if (past.n == 0)
+    if (m.past.n == 0)
         return true;
     recover_point(env, w->a);
-    return act(w, env, &past, damage, did, e);
+    return act(&m, did, e);
 }

@@ -21,8 +21,8 @@ struct workspace;
 MUST_USE struct str recover_damage(struct env *env, struct arena *a);
 
 /* Acts as recovery_mode says. The environment is locked. *did is false when nothing was damaged, or when no
- * state of the history can be had again (then it must be made anew). Says what it did as a warning of the workspace. ERR_ENVIRONMENT in
- * the mode manual. */
+ * state of the history can be had again (then it must be made anew). Says what it did as a warning of the
+ * workspace. ERR_ENVIRONMENT in the mode manual. */
 MUST_USE bool recover_env(struct workspace *w, struct env *env, bool *did, struct err *e);
 
 /* Makes the newest generation whose manifest can be read the current one for the memory's sake, so that an undo or
