@@ -232,8 +232,8 @@ static bool run_in_sandbox(const struct build *b, const char *const *argv, const
 
     if (!jail_run(&policy, &command, b->a, &result, e)) {
         (void)err_wrap(e, "make the sandbox of the build");
-        return err_hint(e, "`blast sandbox check` says what is missing; --no-build-sandbox builds without one, --no-build "
-                           "takes wheels only");
+        return err_hint(e, "`blast sandbox check` says what is missing; --no-build-sandbox builds without one, "
+                           "--no-build takes wheels only");
     }
     *code = result.code;
     if (result.limit)
@@ -436,7 +436,9 @@ static bool ask_metadata(const struct build *b, struct arena *a, struct str *tex
         return make_wheel(b, &wheel, e) && wheel_meta_read(wheel.path, a, text, e);
     if (!info.p || str_find(info, '/') < info.n || str_eq(info, STR("..")))
         return err_set(e, ERR_PACKAGE, STR_FMT " named no metadata", STR_ARG(b->system.backend));
-    return read_made(b, arena_printf(b->a, "work/out/" STR_FMT "/METADATA", STR_ARG(info)).p, METADATA_MAX, a, text, e) ||
+    const char *path = arena_printf(b->a, "work/out/" STR_FMT "/METADATA", STR_ARG(info)).p;
+
+    return read_made(b, path, METADATA_MAX, a, text, e) ||
            err_as(e, ERR_PACKAGE, "read the metadata that " STR_FMT " made", STR_ARG(b->system.backend));
 }
 
