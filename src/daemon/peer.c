@@ -132,6 +132,7 @@ static void flush(struct peer *p)
         if (k < 0)
             break;
         p->sent += (size_t)k;
+        p->in_line = p->out.p[p->sent - 1] != '\n';
         p->peers->figures.bytes_out += (uint64_t)k;
     }
     if (p->dead)
@@ -196,17 +197,23 @@ static void say_dropped(struct peer *p, const char *reason)
     wire_write_end(&w);
 }
 
-/* Everything goes but the rest of a line that is half sent. */
+/* Everything goes, the memory too, but the rest of a line that is half sent. */
 static void forget_unsent(struct peer *p)
 {
     size_t end = p->sent;
 
-    if (end > 0 && end < p->out.n && p->out.p[end - 1] != '\n') {
+    if (p->in_line && end < p->out.n) {
         const char *line_end = memchr(p->out.p + end, '\n', p->out.n - end);
 
         end = line_end ? (size_t)(line_end - p->out.p) + 1 : p->out.n;
     }
-    p->out.n = end;
+    struct buf rest;
+
+    buf_init(&rest, OUT_MAX);
+    (void)buf_add(&rest, p->out.p + p->sent, end - p->sent); /* less than it came from */
+    buf_clear(&p->out);
+    p->out = rest;
+    p->sent = 0;
 }
 
 void peer_commit_event(struct peer *p)

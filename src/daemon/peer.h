@@ -33,6 +33,7 @@ struct peer {
     struct frame in;
     struct buf out;
     size_t sent;        /* bytes of out */
+    bool in_line;       /* the last line of which something was sent was not sent whole */
     uint64_t last_ms;   /* of the loop's clock: last line read */
     size_t memory;      /* bytes of buffers, as counted in the sum of all */
     int interest;       /* what is polled for */

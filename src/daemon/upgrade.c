@@ -106,6 +106,7 @@ bool upgrade_become(const struct upgrade *u, const char *const *argv, const int 
             return err_sys(e, "keep descriptor %d", fds[i]);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)signal(SIGHUP, SIG_IGN); /* stays so in the new program until that is ready for it */
     (void)execv(u->program, (char *const *)(uintptr_t)argv);
     return err_sys(e, "start %s", u->program);
 }

@@ -91,6 +91,7 @@ int main(int argc, char **argv)
         (void)fputs(usage, stderr);
         return 2;
     }
+    (void)signal(SIGHUP, SIG_IGN);  /* a question, whose answer comes later: daemon/server.c */
     (void)signal(SIGPIPE, SIG_IGN); /* a client that went away is an error of the write */
     if (!run(&c, &ran, &e)) {
         complain(&c, &e);
