@@ -435,10 +435,7 @@ void scheduler_foreground_end(struct scheduler *s, const char *path)
 
     if (!p || p->foreground == 0 || --p->foreground > 0)
         return;
-    if (p->held_back) {
-        p->held_back = false;
-        project_look(p, NULL);
-    }
+    project_look_held(p);
     scheduler_kick(s);
 }
 

@@ -155,53 +155,59 @@ static void note_result(struct project *p, const struct queue_job *j, const stru
         p->seen->check = now;
     if (j->verb == JOB_SNAPSHOT)
         p->seen->snapshot = now;
-    project_job_ended(p, j->verb == JOB_SYNC && r->state == JOB_DONE ? inputs : 0);
+    project_job_ended(p, (j->verb == JOB_SYNC || j->verb == JOB_UPDATE) && r->state == JOB_DONE ? inputs : 0);
     scheduler_project_changed(p);
+}
+
+/* Tried again later, or over. */
+static void settle(struct scheduler *s, struct queue_job *j, struct job_result *r)
+{
+    const struct project *p = scheduler_find(s, j->path);
+    unsigned wait = r->state == JOB_FAILED ? queue_retry(r->word, r->exit_code, ++j->attempts) : 0;
+
+    if (r->state == JOB_FAILED)
+        scheduler_log(s, j->path, "%s failed (exit %d): " STR_FMT, job_verb_word(j->verb), r->exit_code,
+                      STR_ARG(r->message));
+    if (wait && p && project_is_active(p) && j->waiters.n == 0) {
+        queue_again(&s->queue, j, clock_now() + wait);
+        emit_job(s, j, JOB_WAITING);
+        return;
+    }
+    s->metrics.jobs_failed += r->state == JOB_FAILED;
+    s->metrics.jobs_done += r->state != JOB_FAILED;
+    finish(s, j, r);
 }
 
 static void ended(void *ctx, const struct job_result *result)
 {
-    struct running *run = ctx;
-    struct scheduler *s = run->s;
-    struct queue_job *j = queue_find(&s->queue, run->job);
+    AUTO_ARENA a = { 0 };
+    struct running run = *(struct running *)ctx;
+    struct scheduler *s = run.s;
+    struct queue_job *j = queue_find(&s->queue, run.job);
     struct job_result r = *result;
-    bool cancelled = run->cancelled;
-    uint64_t inputs = run->inputs;
 
-    take_running(s, run);
-    free(run);
+    take_running(s, ctx);
+    free(ctx);
     scheduler_kick(s);
     if (!j)
         return;
-    struct project *p = scheduler_find(s, j->path);
+    const char *path = arena_cstr(&a, str_of(j->path));
+    struct project *p = scheduler_find(s, path);
 
-    if (cancelled) {
+    if (run.cancelled) {
         cancel(s, j);
-        return;
-    }
-    /* One that ended in time all the same has done its work. */
-    if (j->again && r.state == JOB_FAILED && r.exit_code >= 128) {
+    } else if (j->again && r.state == JOB_FAILED && r.exit_code >= 128) {
         s->metrics.jobs_preempted++;
         queue_again(&s->queue, j, 0);
         emit_job(s, j, JOB_WAITING);
-        return;
+    } else { /* also one that was told to end and had done its work by then */
+        if (p)
+            note_result(p, j, &r, run.inputs);
+        settle(s, j, &r);
     }
+    p = scheduler_find(s, path); /* whoever was told may have removed it */
     if (p)
-        note_result(p, j, &r, inputs);
-    if (r.state == JOB_FAILED) {
-        unsigned wait = queue_retry(r.word, r.exit_code, ++j->attempts);
-
-        scheduler_log(s, j->path, "%s failed (exit %d): " STR_FMT, job_verb_word(j->verb), r.exit_code,
-                      STR_ARG(r.message));
-        if (wait && p && project_is_active(p) && j->waiters.n == 0) {
-            queue_again(&s->queue, j, clock_now() + wait);
-            emit_job(s, j, JOB_WAITING);
-            return;
-        }
-        s->metrics.jobs_failed++;
-    } else
-        s->metrics.jobs_done++;
-    finish(s, j, &r);
+        project_look_held(p);
 }
 
 static void progress(void *ctx, const struct job_progress *at)

@@ -103,6 +103,8 @@ void project_changed(struct project *p, const struct watch_change *c);
 void project_look(struct project *p, const char *why);
 void project_due(struct project *p, int64_t now);       /* snapshot and check */
 MUST_USE int64_t project_deadline(const struct project *p); /* seconds since 1970; 0: none */
+/* What changed while a job or a command of the user was at work, when none is any more. */
+void project_look_held(struct project *p);
 /* What a job installed is no drift. `inputs`: what they were when it started; 0: it did not look at them. */
 void project_job_ended(struct project *p, uint64_t inputs);
 void project_import(struct project *p, struct str name, struct str file, unsigned line);

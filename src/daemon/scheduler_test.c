@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "config/dirs.h"
 #include "daemon/scheduler.h"
+#include "daemon/update_service.h"
 
 /* The scheduler in a real loop, with real files and processes; in blast's place a script that writes down what it was
  * asked for (file `ran`) and answers as files in the project say: answer, exit, slow. */
@@ -622,11 +623,11 @@ static void an_input_that_is_rewritten_all_the_time_is_followed_now_and_then(voi
 
     begin(&f, state);
     open_project(&f);
-    for (unsigned n = 1; n <= 6; n++) {
+    for (unsigned n = 1; n <= UPDATE_FREE_SYNCS + 2; n++) {
         edit(&f, "p/pyproject.toml", arena_printf(&f.a, "[project]\nname = 'n%u'\n", n).p);
-        RUN_UNTIL(&f, f.changed == n && metrics(&f).jobs_running == 0 && (n >= 4 || is_quiet(&f)));
+        RUN_UNTIL(&f, f.changed == n && metrics(&f).jobs_running == 0 && (n >= UPDATE_FREE_SYNCS || is_quiet(&f)));
     }
-    assert_int_equal(lines(ran(&f)), 4); /* UPDATE_FREE_SYNCS */
+    assert_int_equal(lines(ran(&f)), UPDATE_FREE_SYNCS);
     assert_true(scheduler_job_each(f.s, &i, &j)); /* one, for all that came since */
     assert_true(j.not_before > clock_now() + 30);
     assert_false(scheduler_job_each(f.s, &i, &j));

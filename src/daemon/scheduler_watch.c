@@ -131,13 +131,25 @@ static void remember_site(struct project *p)
     p->s->seen.changed = true;
 }
 
-/* Changes that a job or a command of the user made are theirs; they look at the end. */
+/* A job, or a command of the user, is at work: what changes meanwhile is looked at when it is over. */
+static bool is_busy(const struct project *p)
+{
+    return p->foreground || queue_running(&p->s->queue, p->path);
+}
+
+void project_look_held(struct project *p)
+{
+    if (!p->held_back || is_busy(p))
+        return;
+    p->held_back = false;
+    project_look(p, NULL);
+}
+
 static void look_at_site(struct project *p)
 {
     uint64_t h = digest_site(p);
-    bool ours = queue_running(&p->s->queue, p->path) || p->foreground;
 
-    if (ours || h == p->seen->site || !h || !p->seen->site) {
+    if (h == p->seen->site || !h || !p->seen->site) {
         remember_site(p);
         return;
     }
@@ -149,12 +161,32 @@ static void look_at_site(struct project *p)
         p->snapshot_at = update_next_snapshot(p->seen->snapshot, p->rules.snapshot_interval, clock_now());
 }
 
+/* The lock that the job wrote is no change to follow, when nothing else changed meanwhile. */
+static void adopt_lock(struct project *p)
+{
+    AUTO_ARENA a = { 0 };
+    struct closure now;
+
+    closure_read(p->path, &now);
+    if (p->closure.digest && closure_same_files(&p->closure, &now) &&
+        str_eq(closure_difference(&p->closure, &now, p->path, &a), STR("pylock.toml"))) {
+        closure_clear(&p->closure);
+        p->closure = now;
+    } else
+        closure_clear(&now);
+}
+
 void project_job_ended(struct project *p, uint64_t inputs)
 {
     remember_site(p);
-    if (inputs)
-        p->seen->inputs = inputs;
     p->s->seen.changed = true;
+    if (!inputs)
+        return;
+    bool same = p->closure.digest == inputs;
+
+    if (same)
+        adopt_lock(p);
+    p->seen->inputs = same ? p->closure.digest : inputs;
 }
 
 /* ------------------------------------------------------------ inputs */
@@ -330,16 +362,16 @@ void project_changed(struct project *p, const struct watch_change *c)
         if (p->gone)
             return;
     }
-    if (p->foreground) {
-        p->held_back = true;
-        return;
+    if (is_busy(p)) {
+        p->held_back |= (c->flags & (WATCH_FILES | WATCH_SITE | WATCH_ENV)) != 0;
+    } else {
+        if (c->flags & WATCH_SITE && !(c->flags & WATCH_ENV))
+            look_at_site(p);
+        else if (c->flags & WATCH_ENV)
+            remember_site(p);
+        if (c->flags & WATCH_FILES)
+            project_look(p, NULL);
     }
-    if (c->flags & WATCH_SITE && !(c->flags & WATCH_ENV))
-        look_at_site(p);
-    else if (c->flags & WATCH_ENV)
-        remember_site(p);
-    if (c->flags & WATCH_FILES)
-        project_look(p, NULL);
     for (size_t i = 0; i < c->sources && p->root; i++)
         scan_source(p, c->source[i]);
 }

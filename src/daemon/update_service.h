@@ -15,7 +15,7 @@
 #define UPDATE_JITTER 14400    /* added to a day, between none and all of it */
 #define UPDATE_FIRST 300       /* after the project was seen first: not while its owner waits for other things */
 #define UPDATE_OFFLINE 3600    /* later, when there is no route */
-#define UPDATE_FREE_SYNCS 4    /* within one sync_interval, for changes that follow each other */
+#define UPDATE_FREE_SYNCS 20   /* within one sync_interval, for changes that follow each other */
 
 /* When to look next, having looked at `last` (0: never) of a project first seen at `seen`. Never before now. A moment
  * in the future more than a day and the jitter away is a clock that was set back: then a day from now. */
