@@ -105,7 +105,7 @@ static bool take(struct cmd *c, struct workspace *w, const struct decision *d, s
         .timings = &t,
     };
 
-    if (!settle_take(c, w, d, choice, &job, &o, e))
+    if (!settle_take(&(struct settle){ c, w, &job, &o }, d, choice, e))
         return false;
     if (!w->request->dry_run && !decision_drop(w, d->id, e))
         return false;

@@ -91,6 +91,8 @@ static void overview_json(void)
     json_write_key(&r.w, STR("commands"));
     json_write_array_begin(&r.w);
     for (const struct command *c = command_table; c->name; c++) {
+        if (c->where & W_HIDDEN)
+            continue;
         json_write_object_begin(&r.w);
         command_json(&r.w, c);
         json_write_object_end(&r.w);

@@ -100,32 +100,32 @@ bool settle_ask(struct cmd *c, struct workspace *w, const struct decision *d, si
 
 /* ------------------------------------------------------------ taking a choice */
 
-bool settle_take(struct cmd *c, struct workspace *w, const struct decision *d, size_t choice,
-                 const struct sync_job *job, struct sync_outcome *out, struct err *e)
+bool settle_take(const struct settle *s, const struct decision *d, size_t choice, struct err *e)
 {
+    struct workspace *w = s->w;
     const struct decision_choice *one = &d->choice[choice];
     struct request r = *w->request;
     const struct request *before = w->request;
     struct sync_job take = {
-        .command = job->command,
+        .command = s->job->command,
         .lock_new = one->lock.p ? one->lock : STR(""),
-        .watch = job->watch,
-        .timings = job->timings,
+        .watch = s->job->watch,
+        .timings = s->job->timings,
     };
 
     r.remake = one->remake;
     r.refresh = r.upgrade = r.frozen = false;
     r.upgrade_only = (struct str_list){ 0 };
-    if (!fd_read_if_there(w->dir, PROJECT_FILE, PROJECT_FILE_MAX, c->a, &take.pyproject_old, e))
+    if (!fd_read_if_there(w->dir, PROJECT_FILE, PROJECT_FILE_MAX, w->a, &take.pyproject_old, e))
         return false;
     if (one->pyproject.p && !(take.pyproject_old.p && str_eq(take.pyproject_old, one->pyproject)))
         take.pyproject_new = one->pyproject;
-    if (one->pyproject.p && !project_parse(one->pyproject, PROJECT_FILE, c->a, &w->project, e))
+    if (one->pyproject.p && !project_parse(one->pyproject, PROJECT_FILE, w->a, &w->project, e))
         return false;
     if (one->remake)
         w->python_known = w->python_held = w->python_kept = false;
     w->request = &r;
-    bool ok = sync_run(w, &take, out, e);
+    bool ok = sync_run(w, &take, s->out, e);
 
     w->request = before;
     return ok;
@@ -160,13 +160,14 @@ void settle_facts(struct cmd *c)
 }
 
 /* It waits for `blast resolve`. Where there is no environment yet there is nothing to keep it in. */
-static bool park(struct cmd *c, struct workspace *w, struct decision *d, struct err *e)
+static bool park(const struct settle *s, struct decision *d, struct err *e)
 {
+    struct workspace *w = s->w;
     struct err ignored = { 0 };
     bool kept = env_is_there(w->env_path) && decision_park(w, d, &ignored);
 
-    add_details(c, w->request->failure, d);
-    settle_list(c, d);
+    add_details(s->c, w->request->failure, d);
+    settle_list(s->c, d);
     if (e->kind == ERR_NONE)
         (void)err_set(e, ERR_RESOLUTION, "nothing was changed: " STR_FMT, STR_ARG(d->text));
     (void)err_hint(e, kept ? "blast resolve lists the choices and takes one (--choose N)"
@@ -175,84 +176,78 @@ static bool park(struct cmd *c, struct workspace *w, struct decision *d, struct 
     return err_exit(e, EXIT_DECISION);
 }
 
-static bool take_newest(struct cmd *c, struct workspace *w, const struct decision *d, const struct sync_job *job,
-                        struct sync_outcome *out, struct err *e)
+static bool take_newest(const struct settle *s, const struct decision *d, struct err *e)
 {
     for (size_t i = 0; i < d->n; i++) {
         if (!d->choice[i].later)
             continue;
         ui_note("conflict_resolution = newest: " STR_FMT, STR_ARG(d->choice[i].label));
         err_clear(e);
-        return settle_take(c, w, d, i, job, out, e);
+        return settle_take(s, d, i, e);
     }
     return e->kind == ERR_NONE ? err_set(e, ERR_RESOLUTION, "nothing was changed: " STR_FMT, STR_ARG(d->text)) : false;
 }
 
 /* `edit`: the command asks for a change of its own, so leaving all as it is would be a failure. */
-static bool decide(struct cmd *c, struct workspace *w, struct decision *d, bool edit, struct sync_job *job,
-                   struct sync_outcome *out, struct err *e)
+static bool decide(const struct settle *s, struct decision *d, bool edit, struct err *e)
 {
+    struct workspace *w = s->w;
     size_t choice;
 
     switch ((enum config_conflict)w->config.sync_conflict_resolution) {
     case CONFIG_CONFLICT_NEWEST:
-        return take_newest(c, w, d, job, out, e);
+        return take_newest(s, d, e);
     case CONFIG_CONFLICT_KEEP:
         if (edit)
             break;
         ui_warn("conflict_resolution = keep: nothing was changed; " STR_FMT, STR_ARG(d->text));
         err_clear(e);
-        *out = (struct sync_outcome){ .env_path = w->env_path, .nothing_to_do = true };
+        *s->out = (struct sync_outcome){ .env_path = w->env_path, .nothing_to_do = true };
         return true;
     case CONFIG_CONFLICT_INTERACTIVE:
         if (d->n == 0)
             break;
-        if (!ui.tty || ui.no_input || ui.json)
-            return park(c, w, d, e);
-        if (!settle_ask(c, w, d, &choice))
-            return park(c, w, d, e);
+        if (!ui.tty || ui.no_input || ui.json || !settle_ask(s->c, w, d, &choice))
+            return park(s, d, e);
         err_clear(e);
-        return settle_take(c, w, d, choice, job, out, e);
+        return settle_take(s, d, choice, e);
     case CONFIG_CONFLICT_FAIL:
         break;
     }
     return e->kind == ERR_NONE ? err_set(e, ERR_RESOLUTION, "nothing was changed: " STR_FMT, STR_ARG(d->text)) : false;
 }
 
-static bool conflict(struct cmd *c, struct workspace *w, struct str base, bool edit, struct sync_job *job,
-                     struct sync_outcome *out, struct err *e)
+static bool conflict(const struct settle *s, struct str base, bool edit, struct err *e)
 {
+    struct workspace *w = s->w;
     struct failure *f = w->request->failure;
     struct decision d = { 0 };
 
-    if (e->kind != ERR_RESOLUTION || !f || !f->set)
-        return false;
-    if (w->request->dry_run || job->check || w->foreign_env)
+    if (e->kind != ERR_RESOLUTION || !f || !f->set || w->request->dry_run || s->job->check || w->foreign_env)
         return false;
     if (w->config.sync_conflict_resolution != CONFIG_CONFLICT_FAIL)
         choices_conflict(w, base, f, e, &d);
     d.text = d.text.n ? d.text : STR("the requirements exclude each other");
-    return decide(c, w, &d, edit, job, out, e);
+    return decide(s, &d, edit, e);
 }
 
 bool settle_conflict(struct cmd *c, struct workspace *w, struct str base, struct sync_job *job,
                      struct sync_outcome *out, struct err *e)
 {
-    return conflict(c, w, base, true, job, out, e);
+    return conflict(&(struct settle){ c, w, job, out }, base, true, e);
 }
 
-static bool settle_held(struct cmd *c, struct workspace *w, struct sync_job *job, struct sync_outcome *out,
-                        struct err *e)
+static bool settle_held(const struct settle *s, struct err *e)
 {
     struct decision d = { 0 };
 
-    if (out->held == SYNC_HELD_HAND)
-        choices_hand(w, out, &d);
-    else if (out->held == SYNC_HELD_PYTHON)
-        choices_python(w, &d);
+    if (s->out->held == SYNC_HELD_HAND)
+        choices_hand(s->w, s->out, &d);
+    else if (s->out->held == SYNC_HELD_PYTHON)
+        choices_python(s->w, &d);
     else
-        choices_relock(w, out, &d);
-    return decide(c, w, &d, false, job, out, e);
+        choices_relock(s->w, s->out, &d);
+    return decide(s, &d, false, e);
 }
 
 bool settle_leaves(const struct workspace *w)
@@ -271,6 +266,7 @@ static bool asks_about_hand(const struct workspace *w)
 bool settle_sync(struct cmd *c, struct workspace *w, bool follows, struct sync_job *job, struct sync_outcome *out,
                  struct err *e)
 {
+    struct settle s = { c, w, job, out };
     bool looks = w->request->dry_run || job->check || w->foreign_env || job->no_lock;
     struct str base = { NULL, 0 };
     struct err ignored = { 0 };
@@ -281,10 +277,10 @@ bool settle_sync(struct cmd *c, struct workspace *w, bool follows, struct sync_j
         job->hold_lock = w->config.sync_pkg_layer == CONFIG_PKG_LOCKED && !w->request->frozen;
     }
     if (sync_run(w, job, out, e))
-        return !out->held || settle_held(c, w, job, out, e);
+        return !out->held || settle_held(&s, e);
     if (job->pyproject_new.n)
         base = job->pyproject_new;
     else if (!fd_read_if_there(w->dir, PROJECT_FILE, PROJECT_FILE_MAX, w->a, &base, &ignored) || !base.p)
         base = STR("");
-    return conflict(c, w, base, !follows, job, out, e);
+    return conflict(&s, base, !follows, e);
 }

@@ -1,8 +1,8 @@
 /* [sync] conflict_resolution put into effect for commands: what the user has to decide is asked, parked, refused or
  * taken.
  *
- *   interactive  in a terminal the choices are listed and asked for; elsewhere they are parked, and the command ends with
- *                exit code 4 and the choices in the error's JSON
+ *   interactive  in a terminal the choices are listed and asked for; elsewhere they are parked, and the command ends
+ *                with exit code 4 and the choices in the error's JSON
  *   fail         the error, exit code 1
  *   keep         sync, start and run leave all as it is, with a warning; a command that asks for an edit fails
  *   newest       the choice that follows the later change is taken; when there is none: the error
@@ -20,6 +20,14 @@ struct err;
 struct workspace;
 
 #define EXIT_DECISION 4
+
+/* A command's run, for what has to be settled on the way. */
+struct settle {
+    struct cmd *c;
+    struct workspace *w;
+    struct sync_job *job;
+    struct sync_outcome *out;
+};
 
 /* sync_run() with that. For a command that `follows` the project (sync, start, run) packages installed by hand, a lock
  * under pkg_layer = locked and an interpreter under env_layer = manual are decisions too. */
@@ -40,7 +48,6 @@ void settle_facts(struct cmd *c);
 /* Shows one and asks; *choice is from 0. False without an error when the answer is "later". */
 MUST_USE bool settle_ask(struct cmd *c, struct workspace *w, const struct decision *d, size_t *choice);
 /* Makes a choice come true: an ordinary edit with an ordinary generation. */
-MUST_USE bool settle_take(struct cmd *c, struct workspace *w, const struct decision *d, size_t choice,
-                          const struct sync_job *job, struct sync_outcome *out, struct err *e);
+MUST_USE bool settle_take(const struct settle *s, const struct decision *d, size_t choice, struct err *e);
 /* "  1) update anyio 4.8.0 -> 4.9.0 (+0 -0 ~1)  edits pyproject.toml:14" lines on stderr. */
 void settle_list(struct cmd *c, const struct decision *d);

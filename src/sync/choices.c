@@ -224,6 +224,7 @@ static struct str hand_names(struct workspace *w, const struct sync_outcome *hel
 static struct str with_hand(struct workspace *w, const struct sync_outcome *held)
 {
     struct toml_edit ed = { .a = w->a, .name = PROJECT_FILE };
+    struct project_target to = { .where = PROJECT_DEPENDENCIES };
     struct err ignored = { 0 };
 
     if (!fd_read_if_there(w->dir, PROJECT_FILE, PROJECT_FILE_MAX, w->a, &ed.text, &ignored) || !ed.text.p)
@@ -233,8 +234,7 @@ static struct str with_hand(struct workspace *w, const struct sync_outcome *held
         struct str version = str_sub(p->version, 0, str_find(p->version, '+'));
         struct str req = arena_printf(w->a, STR_FMT ">=" STR_FMT, STR_ARG(p->name), STR_ARG(version));
 
-        if (p->editable || p->direct_url.n ||
-            !project_add_requirement(&ed, (struct project_target){ .where = PROJECT_DEPENDENCIES }, req, NULL, &ignored))
+        if (p->editable || p->direct_url.n || !project_add_requirement(&ed, to, req, NULL, &ignored))
             return STR("");
     }
     return ed.text;

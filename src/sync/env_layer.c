@@ -50,6 +50,24 @@ static bool same_python(const struct env *env, const struct py_facts *f)
            env->python.minor == f->minor;
 }
 
+/* Reads back from pyvenv.cfg as it was written? */
+static bool is_plain(struct str name)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if ((unsigned char)name.p[i] < ' ' || name.p[i] == '\'' || name.p[i] == '"')
+            return false;
+    return str_trim(name).n == name.n;
+}
+
+/* [env] name stands in the environment, for prompts; under strict one with another name is made anew. */
+static bool same_name(const struct workspace *w, const struct env *env)
+{
+    struct str name = w->config.env_name;
+
+    return w->config.sync_env_layer != CONFIG_ENV_STRICT || name.n == 0 || !is_plain(name) ||
+           env->layout != ENV_GENERATIONS || str_eq(env->prompt, name);
+}
+
 struct patience {
     const struct request *request;
     const struct env *env;
@@ -116,7 +134,8 @@ bool env_layer_open(struct workspace *w, struct env *env, bool *made, struct err
             env_close(env);
             return false;
         }
-        if (env->layout == ENV_GENERATIONS && env_trouble(env).n == 0 && same_python(env, &w->python)) {
+        if (env->layout == ENV_GENERATIONS && env_trouble(env).n == 0 && same_python(env, &w->python) &&
+            same_name(w, env)) {
             if (take_lock(w, env, e))
                 return true;
             env_close(env);
@@ -148,7 +167,7 @@ bool env_layer_replaces(struct workspace *w)
 
     if (w->foreign_env || !env_is_there(w->env_path) || !env_open(w->env_path, NULL, &env, &ignored))
         return false;
-    bool stays = env_trouble(&env).n == 0 && same_python(&env, &w->python);
+    bool stays = env_trouble(&env).n == 0 && same_python(&env, &w->python) && same_name(w, &env);
 
     env_close(&env);
     return !stays;

@@ -18,71 +18,80 @@ static bool same_version(struct arena *a, struct str x, struct str y)
     return str_eq(x, y) || (version_parse(x, a, &v) && version_parse(y, a, &w) && version_cmp(&v, &w) == 0);
 }
 
-static void say(struct workspace *w, struct price *out, char sign, struct str name, struct str text)
+struct pricing {
+    struct workspace *w;
+    const struct inputs *in;
+    struct store store;
+    struct price out;
+};
+
+static void say(struct pricing *p, char sign, struct str name, struct str text)
 {
-    out->changes = arena_printf(w->a, STR_FMT "%s%c" STR_FMT " " STR_FMT, STR_ARG(out->changes),
-                                out->changes.n ? " " : "", sign, STR_ARG(name), STR_ARG(text));
+    p->out.changes = arena_printf(p->w->a, STR_FMT "%s%c" STR_FMT " " STR_FMT, STR_ARG(p->out.changes),
+                                  p->out.changes.n ? " " : "", sign, STR_ARG(name), STR_ARG(text));
 }
 
-static bool add_bytes(struct workspace *w, const struct store *store, const struct lock_file *f, struct price *out,
-                      struct err *e)
+static bool add_bytes(struct pricing *p, const struct lock_file *f, struct err *e)
 {
     struct str hex = lock_file_hash(f, STR("sha256"));
     struct store_entry entry;
     bool there = false;
 
-    if (hex.n && !store_find(store, arena_cstr(w->a, hex), &entry, &there, e))
+    if (hex.n && !store_find(&p->store, arena_cstr(p->w->a, hex), &entry, &there, e))
         return false;
     if (there)
         store_release(&entry);
     else if (f->size != LOCK_NO_SIZE)
-        out->bytes += f->size;
+        p->out.bytes += f->size;
     return true;
 }
 
-static bool price_one(struct workspace *w, const struct store *store, const struct env_package *have,
-                      const struct lock_package *want, const struct lock_file *f, struct price *out, struct err *e)
+static bool price_one(struct pricing *p, const struct env_package *have, const struct lock_package *want,
+                      const struct lock_file *f, struct err *e)
 {
-    if (have && same_version(w->a, have->version, want->version))
+    struct arena *a = p->w->a;
+
+    if (have && same_version(a, have->version, want->version))
         return true;
     if (have) {
-        out->change++;
-        say(w, out, '~', want->name,
-            arena_printf(w->a, STR_FMT " -> " STR_FMT, STR_ARG(have->version), STR_ARG(want->version)));
+        p->out.change++;
+        say(p, '~', want->name,
+            arena_printf(a, STR_FMT " -> " STR_FMT, STR_ARG(have->version), STR_ARG(want->version)));
     } else {
-        out->add++;
-        say(w, out, '+', want->name, want->version);
+        p->out.add++;
+        say(p, '+', want->name, want->version);
     }
-    return add_bytes(w, store, f, out, e);
+    return !f || add_bytes(p, f, e);
 }
 
-static bool price_all(struct workspace *w, const struct inputs *in, const struct store *store,
-                      const struct env_packages *have, const struct lock_selection *want, struct price *out,
+static bool price_all(struct pricing *p, const struct env_packages *have, const struct lock_selection *want,
                       struct err *e)
 {
-    const struct tag_set *tags = facts_tags(&w->python, w->a);
+    const struct tag_set *tags = facts_tags(&p->w->python, p->w->a);
     AUTO_MAP wanted = { 0 };
     AUTO_MAP installed = { 0 };
 
     for (uint32_t i = 0; i < have->n; i++)
-        map_put(&installed, name_normalize(w->a, have->p[i].name), i);
+        map_put(&installed, name_normalize(p->w->a, have->p[i].name), i);
     for (uint32_t i = 0; i < want->n; i++) {
-        const struct lock_package *p = want->package[i];
-        const struct lock_file *f;
-        uint32_t at = map_find(&installed, p->name);
+        const struct lock_package *one = want->package[i];
+        const struct lock_file *f = NULL;
+        struct err ignored = { 0 };
+        uint32_t at = map_find(&installed, one->name);
 
-        map_put(&wanted, p->name, i);
-        if (!pkg_choose_file(in, tags, p, &f, e) ||
-            !price_one(w, store, at == MAP_NONE ? NULL : &have->p[at], p, f, out, e))
+        map_put(&wanted, one->name, i);
+        if (!pkg_choose_file(p->in, tags, one, &f, &ignored))
+            f = NULL; /* it may be built: what that costs nobody knows */
+        if (!price_one(p, at == MAP_NONE ? NULL : &have->p[at], one, f, e))
             return false;
     }
     for (size_t i = 0; i < have->n; i++) {
-        struct str name = name_normalize(w->a, have->p[i].name);
+        struct str name = name_normalize(p->w->a, have->p[i].name);
 
         if (map_find(&wanted, name) != MAP_NONE)
             continue;
-        out->remove++;
-        say(w, out, '-', name, have->p[i].version);
+        p->out.remove++;
+        say(p, '-', name, have->p[i].version);
     }
     return true;
 }
@@ -90,16 +99,15 @@ static bool price_all(struct workspace *w, const struct inputs *in, const struct
 bool price_selection(struct workspace *w, const struct inputs *in, const struct env_packages *have,
                      const struct lock_selection *want, struct price *out, struct err *e)
 {
-    struct price p = { .changes = STR_INIT("") };
-    struct store store;
+    struct pricing p = { .w = w, .in = in, .out = { .changes = STR_INIT("") } };
 
-    if (!store_open(w->dirs.store, &store, e))
+    if (!store_open(w->dirs.store, &p.store, e))
         return err_as(e, ERR_CACHE, "open the store");
-    bool ok = price_all(w, in, &store, have, want, &p, e);
+    bool ok = price_all(&p, have, want, e);
 
-    store_close(&store);
+    store_close(&p.store);
     if (ok)
-        *out = p;
+        *out = p.out;
     return ok;
 }
 

@@ -20,7 +20,7 @@ struct price {
     struct str changes; /* "+rich 14.1.0 -six 1.16.0 ~httpx 0.27.2 -> 0.28.0"; in the workspace's arena */
 };
 
-/* `have` is what is installed now. ERR_PACKAGE when a package of the selection has no file for this interpreter. */
+/* `have` is what is installed now. A package without a file that fits counts, but not its bytes. */
 MUST_USE bool price_selection(struct workspace *w, const struct inputs *in, const struct env_packages *have,
                               const struct lock_selection *want, struct price *out, struct err *e);
 /* "+1 -0 ~2, 1.2 MB to fetch"; in the arena. */

@@ -1,8 +1,9 @@
 /* Ways out of requirements that exclude each other: each is tried before it is named.
  *
  * One of the user's requirements that take part in the failure is relaxed at a time (its bound taken away, its extras
- * left out, or the whole of it when it has no bound), and the rest is resolved again: from what the cache holds, and by asking the index
- * only where it has just answered this very command, for a short while. A failure known already costs no request.
+ * left out, or the whole of it when it has no bound), and the rest is resolved again: from what the cache holds, and by
+ * asking the index only where it has just answered this very command, for a short while. A failure known already costs
+ * no request.
  *
  *     works without the bound in flask<2 (pyproject.toml:7): flask 3.1.3 would be taken
  */

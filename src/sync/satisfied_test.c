@@ -56,7 +56,8 @@ static void installed_packages_meet_requirements_or_not(void **state)
 
         test_init(&p, state);
         install(&p, "demo", "1.0", "Requires-Dist: dep>=1\nRequires-Dist: absent; extra == 'web'\n"
-                                   "Requires-Dist: dep>=1.5; extra == 'json'\nRequires-Dist: old; python_version<'3'\n");
+                                   "Requires-Dist: dep>=1.5; extra == 'json'\n"
+                                   "Requires-Dist: old; python_version<'3'\n");
         install(&p, "dep", "1.5", "");
         install(&p, "broken", "1.0", "Requires-Dist: dep>=2\n");
         p.r.package = test_list(&p.a, words);
@@ -98,7 +99,9 @@ static void exactly_means_these_and_no_others(void **state)
     static const struct {
         const char *name, *version;
         bool want;
-    } cases[] = { { "dep", "1.5", true }, { "dep", "1.5.0", true }, { "dep", "1.6", false }, { "other", "1.5", false } };
+    } cases[] = {
+        { "dep", "1.5", true }, { "dep", "1.5.0", true }, { "dep", "1.6", false }, { "other", "1.5", false },
+    };
 
     for (size_t i = 0; i < COUNT(cases) + 2; i++) {
         struct test_project p;

@@ -1,5 +1,6 @@
 """Every word that blast.toml allows for the two layers and for updates does what its page says."""
 import json
+import time
 
 import pytest
 from index_server import make_wheel
@@ -145,6 +146,30 @@ def test_a_python_that_the_project_does_not_take(project, index, two_pythons, la
     assert minor(project) == new and project.installed_by_python() == {"demo": "1.0"}
 
 
+@pytest.mark.parametrize("layer, moves", [("strict", True), ("relaxed", False), ("manual", False)])
+def test_another_name_in_the_files(project, index, layer, moves):
+    index.add(make_wheel("demo", "1.0"))
+    settings(project, sync__env_layer=layer, env__name="first")
+    project.require("demo")
+    project("sync")
+    settings(project, sync__env_layer=layer, env__name="second")
+    r = project("sync", "--json")
+    assert r.json["created"] is moves, r
+    assert ("prompt = second" in project.read(".venv/pyvenv.cfg")) == moves
+    assert project.installed_by_python() == {"demo": "1.0"}
+    assert project("sync", "--json").json["created"] is False
+    project("undo" if moves else "sync")
+
+
+@pytest.mark.parametrize("name", ["it's", ' "x" ', "a b", "é"])
+def test_a_name_of_any_kind_makes_the_environment_once(project, index, name):
+    index.add(make_wheel("demo", "1.0"))
+    settings(project, env__name=name)
+    project.require("demo")
+    project("sync")
+    assert project("sync", "--json").json["created"] is False
+
+
 def test_an_environment_that_could_not_be_filled_stays(project, index, two_pythons):
     old, new = two_pythons
     tag = "cp" + old.replace(".", "")
@@ -284,6 +309,21 @@ def test_a_check_leaves_a_notice_and_changes_nothing(shop):
     shop("update")
     assert background(shop, "check", code=0)["message"] == "nothing newer is there"
     assert "can be updated" not in shop("status").stdout
+
+
+def test_a_terminated_job_leaves_the_old_environment_or_the_new(shop, index):
+    index.add(make_wheel("more", "1.0"))
+    shop.require("demo", "more")
+    for delay in (0.0, 0.02, 0.05, 0.1, 0.2):
+        job = shop.blast.start("background", "sync", "--no-daemon", cwd=shop.path)
+        time.sleep(delay)
+        job.terminate()
+        job.communicate(timeout=60)
+        got = shop.installed_by_python()
+        assert got in ({"demo": "1.2.0", "dep": "1.2.0"}, {"demo": "1.2.0", "dep": "1.2.0", "more": "1.0"}), got
+    background(shop, code=0)
+    assert shop.installed_by_python() == {"demo": "1.2.0", "dep": "1.2.0", "more": "1.0"}
+    shop("sync", "--check")
 
 
 # ------------------------------------------------------------ [tool.blast] overrides
