@@ -61,6 +61,18 @@ static bool enter_text(struct cmd *c, const struct workspace *w, enum shell_kind
            err_set(e, ERR_ENVIRONMENT, "the path of the environment is too long for a shell");
 }
 
+/* Of the project that the shell leaves for this one. */
+static void end_session_before(const struct cmd *c, const struct workspace *w)
+{
+    struct activate_told told = activate_told();
+    struct workspace before = *w; /* only to name its folder */
+
+    if (!told.project.n || str_eq(told.project, str_of(w->where.dir)) || option_flag(&c->options, OPT_STACK))
+        return;
+    before.where.dir = told.project.p; /* of the environment of this process, so it ends in NUL */
+    (void)daemon_session_end(c, &before, directive.pid);
+}
+
 bool activate_here(struct cmd *c, const struct workspace *w, struct err *e)
 {
     AUTO_BUF b;
@@ -68,8 +80,10 @@ bool activate_here(struct cmd *c, const struct workspace *w, struct err *e)
     buf_init(&b, TEXT_MAX);
     if (!enter_text(c, w, directive.shell, &b, e) || !directive_send(buf_done(&b), e))
         return err_as(e, ERR_ENVIRONMENT, "enter the environment in this shell");
-    if (directive.pid)
+    if (directive.pid) {
+        end_session_before(c, w);
         (void)daemon_session_begin(c, w, directive.pid);
+    }
     return true;
 }
 

@@ -581,7 +581,7 @@ def test_kill_all_ends_what_runs_in_every_environment(project, other):
 
 
 @pytest.mark.parametrize("shell", ALL)
-def test_the_daemon_knows_the_session_of_the_shell(project, shell):
+def test_the_daemon_knows_the_session_of_the_shell(project, other, shell):
     if not (project.blast.program.parent / "blastd").exists():
         pytest.skip("the daemon's program is not built beside blast")
 
@@ -595,6 +595,9 @@ def test_the_daemon_knows_the_session_of_the_shell(project, shell):
             assert sessions() == 1
             sh("blast start")
             assert sessions() == 1, "a shell is one session, however often it starts"
+            sh(f"cd {shlex.quote(str(other.path))}")
+            sh("blast start")
+            assert sessions() == 1, "the project that was left for this one has none any more"
             sh("blast kill --force")
             assert sessions() == 0
         finally:
