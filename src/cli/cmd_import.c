@@ -236,8 +236,8 @@ static struct str text_of(struct question *q)
     if (name.n == 0)
         return several(q);
     if (v->installed.n)
-        return arena_printf(a, "'" STR_FMT "' is provided by " STR_FMT " " STR_FMT ", which is installed now: start the "
-                               "program again, or look with blast doctor", STR_ARG(q->answer.module), STR_ARG(name),
+        return arena_printf(a, "'" STR_FMT "' is provided by " STR_FMT " " STR_FMT ", which is installed now: start "
+                               "the program again, or look with blast doctor", STR_ARG(q->answer.module), STR_ARG(name),
                             STR_ARG(v->installed));
     if (!v->certain)
         return arena_printf(a, "no package known here has '" STR_FMT "'; one called '" STR_FMT "' may be anything "

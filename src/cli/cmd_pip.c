@@ -129,7 +129,7 @@ static bool run_install(struct pip *p, struct err *e)
                             .watch = &common_watch, .timings = &t };
 
     if (p->words.word.n == 0 && p->r.requirement.n == 0) {
-        (void)err_set(e, ERR_CONFIG, "You must give at least one requirement to install (see \"pip help install\")");
+        (void)err_set(e, ERR_CONFIG, "no requirement to install was given: at least one requirement is needed");
         return false;
     }
     if (p->r.upgrade && !name_upgrades(p, e))
@@ -214,7 +214,7 @@ static bool run_uninstall(struct pip *p, struct err *e)
     if (!add_file_names(p, e))
         return false;
     if (p->words.word.n == 0)
-        return err_set(e, ERR_CONFIG, "You must give at least one requirement to uninstall (see \"pip help uninstall\")");
+        return err_set(e, ERR_CONFIG, "no requirement to uninstall was given: at least one requirement is needed");
     if (!installed_names(p, &names, &text, e))
         return false;
     if (names.n == 0)
@@ -245,7 +245,7 @@ static bool run_download(struct pip *p, struct err *e)
     struct str_list names;
 
     if (p->words.word.n == 0 && p->r.requirement.n == 0)
-        return err_set(e, ERR_CONFIG, "You must give at least one requirement to download (see \"pip help download\")");
+        return err_set(e, ERR_CONFIG, "no requirement to download was given: at least one requirement is needed");
     struct env env;
 
     if (!env_layer_read(&p->w, &env, e))

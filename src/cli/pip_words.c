@@ -6,6 +6,10 @@
 
 #define WAY_OUT "the real pip does it: blast pip --real ..., a change by hand that blast drift shows"
 
+#define NEEDS_BUILD "it needs a build of the project, and this Blast builds nothing yet"
+#define OUTSIDE "it installs outside the environment: blast venv DIR, then blast install --env DIR"
+#define VERIFIED "packages come from verified copies; blast doctor finds damage"
+
 enum act {
     PASS,    /* `id` is an option of Blast */
     OWN,     /* `id` is one of enum pip_own */
@@ -76,14 +80,14 @@ static const struct row rows[] = {
     { "no-build-isolation", 0, false, RESOLVING, NOTHING, 0, NULL },
     { "compile", 0, false, PIP_INSTALL, NOTHING, 0, NULL },
     { "no-compile", 0, false, PIP_INSTALL, NOTHING, 0, NULL },
-    { "editable", 'e', true, PIP_INSTALL | PIP_DOWNLOAD, REFUSE, 0, "it needs a build of the project, and this Blast builds nothing yet" },
+    { "editable", 'e', true, PIP_INSTALL | PIP_DOWNLOAD, REFUSE, 0, NEEDS_BUILD },
     { "user", 0, false, PIP_INSTALL | LISTING, REFUSE, 0, "in an environment there are no user packages" },
-    { "target", 't', true, PIP_INSTALL, REFUSE, 0, "it installs outside the environment: blast venv DIR, then blast install --env DIR" },
-    { "prefix", 0, true, PIP_INSTALL, REFUSE, 0, "it installs outside the environment: blast venv DIR, then blast install --env DIR" },
-    { "root", 0, true, PIP_INSTALL, REFUSE, 0, "it installs outside the environment: blast venv DIR, then blast install --env DIR" },
-    { "force-reinstall", 0, false, PIP_INSTALL, REFUSE, 0, "packages come from verified copies; blast doctor finds damage" },
-    { "ignore-installed", 'I', false, PIP_INSTALL, REFUSE, 0, "packages come from verified copies; blast doctor finds damage" },
-    { "trusted-host", 0, true, PIP_EVERY, REFUSE, 0, "certificates are checked: [resolver] verify_ssl of blast.toml says otherwise" },
+    { "target", 't', true, PIP_INSTALL, REFUSE, 0, OUTSIDE },
+    { "prefix", 0, true, PIP_INSTALL, REFUSE, 0, OUTSIDE },
+    { "root", 0, true, PIP_INSTALL, REFUSE, 0, OUTSIDE },
+    { "force-reinstall", 0, false, PIP_INSTALL, REFUSE, 0, VERIFIED },
+    { "ignore-installed", 'I', false, PIP_INSTALL, REFUSE, 0, VERIFIED },
+    { "trusted-host", 0, true, PIP_EVERY, REFUSE, 0, "[resolver] verify_ssl of blast.toml decides" },
     { "proxy", 0, true, PIP_EVERY, REFUSE, 0, "set HTTPS_PROXY" },
     { "cert", 0, true, PIP_EVERY, REFUSE, 0, "set SSL_CERT_FILE" },
 };

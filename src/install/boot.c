@@ -101,17 +101,23 @@ static bool is_same(int dir, const struct text *t)
     return n >= 0 && (size_t)n == t->content.n && memcmp(bytes, t->content.p, t->content.n) == 0;
 }
 
-/* The folder of these texts, -1 when there is none to be had: then every tree gets files of its own. */
+void boot_shelf(char out[BOOT_SHELF])
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < COUNT(texts); i++)
+        sum = sum * 31 + hash_fast(texts[i].content.p, texts[i].content.n);
+    (void)snprintf(out, BOOT_SHELF, SHELF "/%016llx", (unsigned long long)sum);
+}
+
+/* -1 when there is none to be had: then every tree gets files of its own. */
 static int open_shelf(const struct store *store)
 {
-    static uint64_t sum;
-    char path[64];
+    char path[BOOT_SHELF];
     struct err ignored = { 0 };
     int dir = -1;
 
-    for (size_t i = 0; sum == 0 && i < COUNT(texts); i++)
-        sum = sum * 31 + hash_fast(texts[i].content.p, texts[i].content.n);
-    (void)snprintf(path, sizeof path, SHELF "/%016llx", (unsigned long long)sum);
+    boot_shelf(path);
     if (fd_open_dir(store->dir, path, &dir, &ignored))
         return dir;
     err_clear(&ignored);
@@ -158,22 +164,27 @@ static bool brings_pip(int tree, int site)
     return file_exists(site, "pip") || file_exists(site, "pip.py") || file_exists(tree, "bin/pip");
 }
 
-/* Bytecode of the tree before, so that its first start need not compile. Python compares it with the source. */
-static void take_bytecode(struct env *env, int site)
+/* Bytecode of the shelf (install/compile.h makes it), else of the tree before, so that the first start need not
+ * compile. Python compares it with the source. */
+static void take_bytecode(struct env *env, int shelf, int site)
 {
     static const char *const modules[] = { "_blast_boot", "_blast_report" };
+    bool folder = false;
     char from[PATH_MAX], name[64];
 
     if (str_eq(env->python.implementation, STR("pypy")))
         return;
     for (size_t i = 0; i < COUNT(modules); i++) {
         (void)snprintf(name, sizeof name, "__pycache__/%s.cpython-3%u.pyc", modules[i], env->python.minor);
-        if (snprintf(from, sizeof from, ".current/%.*s/%s", (int)env->site.n, env->site.p, name) >= (int)sizeof from ||
-            faccessat(env->dir, from, R_OK, 0) < 0)
-            return;
-        if (i == 0)
+        (void)snprintf(from, sizeof from, ".current/%.*s/%s", (int)MIN(env->site.n, (size_t)256), env->site.p, name);
+        bool shelved = shelf >= 0 && faccessat(shelf, name, R_OK, 0) == 0;
+
+        if (!shelved && faccessat(env->dir, from, R_OK, 0) < 0)
+            continue;
+        if (!folder)
             (void)mkdirat(site, "__pycache__", 0777); /* exists when a package brought it */
-        (void)linkat(env->dir, from, site, name, 0); /* a convenience */
+        folder = true;
+        (void)linkat(shelved ? shelf : env->dir, shelved ? name : from, site, name, 0); /* a convenience */
     }
 }
 
@@ -184,7 +195,7 @@ static bool put_all(struct env *env, int shelf, int tree, int site, struct err *
     for (size_t i = 0; i < COUNT(texts); i++)
         if (env->python.minor >= texts[i].minor && (shim || !texts[i].shim) && !put(shelf, site, &texts[i], e))
             return false;
-    take_bytecode(env, site);
+    take_bytecode(env, shelf, site);
     return !shim || put_programs(env, tree, e);
 }
 
@@ -204,11 +215,6 @@ bool boot_add(struct env *env, const struct store *store, int tree, struct err *
 }
 
 /* ------------------------------------------------------------ leaving */
-
-bool boot_owns(struct str name)
-{
-    return str_starts(name, STR("_blast_boot.")) || str_eq(name, STR("_blast_report.py"));
-}
 
 static bool has_mark(int dir, const char *name)
 {

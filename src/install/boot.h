@@ -26,12 +26,14 @@ MUST_USE struct str boot_settings(struct arena *a, const char *hook, const char 
 /* Those that the current tree was made with, in env->arena; n == 0: none. */
 MUST_USE struct str boot_settings_of(struct env *env);
 
+/* Folder of the copies, below the store's: "boot-v1/<hash of the texts>". */
+#define BOOT_SHELF 32
+void boot_shelf(char out[BOOT_SHELF]);
+
 /* Puts the files into a tree whose packages are there already. Nothing when env->boot is empty. */
 MUST_USE bool boot_add(struct env *env, const struct store *store, int tree, struct err *e);
 /* Was the current tree made with the settings of env->boot? (The program's path may differ.) */
 MUST_USE bool boot_fits(struct env *env);
 
-/* Is a name below site-packages (below bin: of a file with the content given, n == 0: not known) one of ours? */
-MUST_USE bool boot_owns(struct str name);
 /* Takes the files out of a prefix that is no generation any more; `site` as in struct env. */
 MUST_USE bool boot_remove(int prefix, struct str site, struct err *e);

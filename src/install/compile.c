@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/file.h"
+#include "install/boot.h"
 #include "store/store.h"
 
 #define LOCK ".compile.lock"
@@ -62,6 +64,15 @@ static void become_compiler(int lock, char *const *argv)
     _exit(1);
 }
 
+/* Blast's own start-up files are there, and no Python has compiled them yet. */
+static bool shelf_is_due(const struct store *s, const char *shelf)
+{
+    char path[BOOT_SHELF + 16];
+
+    (void)snprintf(path, sizeof path, "%s/__pycache__", shelf);
+    return file_exists(s->dir, shelf) && !file_exists(s->dir, path);
+}
+
 bool compile_start(const struct store *s, const char *python, const struct str *hexes, size_t n, struct err *e)
 {
     AUTO_ARENA a = { 0 };
@@ -69,10 +80,13 @@ bool compile_start(const struct store *s, const char *python, const struct str *
     int status;
     bool got;
 
-    if (n == 0 || getenv("BLAST_NO_COMPILE"))
+    char shelf[BOOT_SHELF];
+
+    boot_shelf(shelf);
+    if ((n == 0 && !shelf_is_due(s, shelf)) || getenv("BLAST_NO_COMPILE"))
         return true;
     arena_init(&a);
-    char **argv = ARENA_ARRAY(&a, char *, n + 6);
+    char **argv = ARENA_ARRAY(&a, char *, n + 7);
     size_t at = 0;
 
     argv[at++] = arena_cstr(&a, str_of(python));
@@ -89,6 +103,7 @@ bool compile_start(const struct store *s, const char *python, const struct str *
         store_tree_path(arena_cstr(&a, hex), path);
         argv[at++] = arena_cstr(&a, arena_printf(&a, "%s/%s", s->path, path));
     }
+    argv[at++] = arena_cstr(&a, arena_printf(&a, "%s/%s", s->path, shelf));
     /* Taken here where it is free, so that compile_wait() after this call waits for the child. */
     if (!fd_open(s->dir, LOCK, O_RDWR | O_CREAT, 0644, &lock, e) || !fd_try_lock(lock, true, &got, LOCK, e))
         return false;

@@ -14,8 +14,8 @@
 struct err;
 struct store;
 
-/* `python`: path of the interpreter; `hexes`: entries to compile. Returns at once. Nothing is started when n is 0
- * or BLAST_NO_COMPILE is set in the environment. */
+/* `python`: path of the interpreter; `hexes`: entries to compile. Returns at once. With them go the files of
+ * install/boot.h. Nothing is started when all is compiled, or BLAST_NO_COMPILE is set in the environment. */
 MUST_USE bool compile_start(const struct store *s, const char *python, const struct str *hexes, size_t n,
                             struct err *e);
 /* Until no compiler runs for this store (for tests and for `--compile`); false after timeout_ms. */

@@ -4,7 +4,8 @@
  *     PyYAML yaml _yaml .
  *     google-cloud-storage google.cloud.storage google.cloud.storage_v2 .
  *
- * A line is whole when it ends in " .": what a crash cut short is passed over, and the next writer begins a new line. */
+ * A line is whole when it ends in " .": what a crash cut short is passed over, and the next writer begins a new line.
+ */
 #include "install/import_map.h"
 
 #include <fcntl.h>
@@ -160,7 +161,8 @@ static bool is_there_already(int fd, struct str line, bool *whole)
     struct str text;
 
     *whole = true;
-    if (fstat(fd, &st) < 0 || st.st_size == 0 || (size_t)st.st_size > FILE_MAX || !fd_map(fd, FILE_NAME, &text, &ignored))
+    if (fstat(fd, &st) < 0 || st.st_size == 0 || (size_t)st.st_size > FILE_MAX ||
+        !fd_map(fd, FILE_NAME, &text, &ignored))
         return false;
     size_t at = str_search(text, line);
     bool found = at < text.n && (at == 0 || text.p[at - 1] == '\n');

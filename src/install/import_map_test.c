@@ -30,7 +30,8 @@ static void close_place(struct place *p)
 }
 
 /* Stores a wheel with these files; the digit makes its sha256. Gives that. */
-static struct str add_wheel(struct place *p, char digit, const char *name, const char *metadata, const char *const *files)
+static struct str add_wheel(struct place *p, char digit, const char *name, const char *metadata,
+                            const char *const *files)
 {
     static char hex[16][HASH_HEX256 + 1];
     struct store_draft_file draft[16];

@@ -11,22 +11,21 @@
 #include "sync/pkg_layer.h"
 #include "sync/workspace.h"
 
-static bool choose(struct workspace *w, const struct inputs *in, const struct lock_selection *sel, int dir,
-                   struct fetch_item *item, struct str *name, struct err *e)
+static bool choose(const struct pkg_job *job, const struct lock_selection *sel, int dir, struct fetch_item *item,
+                   struct err *e)
 {
-    const struct tag_set *tags = facts_tags(&w->python, w->a);
+    const struct tag_set *tags = facts_tags(&job->w->python, job->w->a);
 
     for (size_t i = 0; i < sel->n; i++) {
         const struct lock_file *f;
 
-        if (!pkg_choose_file(in, tags, sel->package[i], &f, e))
+        if (!pkg_choose_file(job->in, tags, sel->package[i], &f, e))
             return false;
         struct str hex = lock_file_hash(f, STR("sha256"));
 
         item[i] = (struct fetch_item){ .url = f->url.n ? f->url : f->path, .name = f->name, .hash = hex,
                                        .hash_name = hex.n ? STR("sha256") : STR(""), .dir = dir,
                                        .size = f->size == LOCK_NO_SIZE ? 0 : f->size };
-        name[i] = f->name;
     }
     return true;
 }
@@ -53,6 +52,9 @@ bool sync_download(struct workspace *w, const char *dir, const struct watch *wat
     struct str *name = ARENA_ARRAY(w->a, struct str, sel.n + 1);
 
     *names = (struct str_list){ name, sel.n };
-    return choose(w, &in, &sel, to, item, name, e) && pkg_net_open(&net, &in, e) &&
-           fetch_all(net.http, item, sel.n, e);
+    if (!choose(&job, &sel, to, item, e))
+        return false;
+    for (size_t i = 0; i < sel.n; i++)
+        name[i] = item[i].name;
+    return pkg_net_open(&net, &in, e) && fetch_all(net.http, item, sel.n, e);
 }
