@@ -16,6 +16,7 @@
 #include "daemon/scheduler.h"
 #include "daemon/server_priv.h"
 #include "sync/audit.h"
+#include "sync/audit.h"
 #include "wire/launch.h"
 
 #define DRAIN_MS 5000 /* for running jobs to end by themselves; ending one is safe, and it stays in the queue */
@@ -198,6 +199,16 @@ static bool open_server(struct server *s, struct err *e)
     return peers_open(&peers, &s->peers, e) && open_scheduler(s, e);
 }
 
+/* A line of the audit log; without it the daemon still works. */
+static void audit(struct server *s, enum audit_event event)
+{
+    const struct audit_entry entry = { .event = event, .actor = STR("daemon") };
+    struct err e = { 0 };
+
+    if (!audit_append(s->config.dirs, &entry, &e))
+        log_write(&s->log, LOG_WARNING, "audit log: %s", e.text);
+}
+
 /* Connections are accepted, by us or by another one. */
 static void tell_starter(struct server *s)
 {
@@ -217,6 +228,7 @@ static void say_ready(struct server *s)
     log_write(&s->log, LOG_INFO, "blast " BLAST_VERSION " listens on %s", s->single.socket);
     tell_starter(s);
     notify_send("READY=1");
+    audit(s, AUDIT_DAEMON_START);
 }
 
 /* Everything but the connections: those who asked for the end hear of it when it has come. */
@@ -262,6 +274,7 @@ static bool close_server(struct server *s, struct err *e)
     bool ok = true;
 
     put_away(s);
+    audit(s, AUDIT_DAEMON_STOP); /* also before an upgrade: the new program says that it began */
     answer_ended(s, true);
     peers_close(s->peers);
     (void)uv_run(&s->loop, UV_RUN_DEFAULT); /* what is left of the connections */
