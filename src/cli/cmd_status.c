@@ -16,7 +16,6 @@
 #include "sync/decision.h"
 #include "sync/drift.h"
 #include "sync/background.h"
-#include "sync/decision.h"
 #include "sync/env_layer.h"
 #include "sync/inputs.h"
 #include "sync/lockfile.h"

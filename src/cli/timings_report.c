@@ -167,8 +167,8 @@ static void axis(const struct chart *c, size_t rows)
 {
     double total = (double)(c->to - c->from) / 1e3, step = tick_ms(total), bottom = 24 + (double)rows * ROW;
 
-    for (double t = 0; t <= total; t += step) {
-        double x = LABEL + t * WIDTH / MAX(total, 0.001);
+    for (unsigned i = 0; i * step <= total; i++) {
+        double t = i * step, x = LABEL + t * WIDTH / MAX(total, 0.001);
 
         (void)buf_printf(c->b, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"18\" y2=\"%.0f\" stroke=\"#e3e7eb\"/>"
                          "<text class=\"t\" x=\"%.1f\" y=\"12\" text-anchor=\"middle\">%g ms</text>\n", x, x, bottom,

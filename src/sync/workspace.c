@@ -119,6 +119,23 @@ struct str workspace_name(const struct workspace *w)
     return str_sub(dir, str_rfind(dir, '/') + 1, dir.n);
 }
 
+/* A program that came with the project is not run because a file of the project names it; also not by way of links. */
+static bool check_program(struct workspace *w, struct str text, struct err *e)
+{
+    if (str_find(text, '/') == text.n)
+        return true;
+    const char *dir = tidy(w->a, w->where.dir);
+    struct str path = text.p[0] == '/' ? text : arena_printf(w->a, "%s/" STR_FMT, dir, STR_ARG(text));
+    struct str real = str_of(tidy(w->a, arena_cstr(w->a, path)));
+
+    if (!str_cut_prefix(&real, str_of(dir)) || !str_starts(real, STR("/")))
+        return true;
+    (void)err_set(e, ERR_CONFIG, ".python-version: '" STR_FMT "' is a program of the project and is not run for being "
+                  "named there", STR_ARG(text));
+    (void)err_hint(e, "--python " STR_FMT " takes it as the interpreter", STR_ARG(text));
+    return err_exit(e, 5);
+}
+
 /* What is asked for and by whom; text.n == 0 when nobody asks. */
 static bool python_wish(struct workspace *w, struct str *text, struct str *origin, struct err *e)
 {
@@ -132,7 +149,7 @@ static bool python_wish(struct workspace *w, struct str *text, struct str *origi
         return false;
     *origin = STR(".python-version");
     if (text->n)
-        return true;
+        return check_program(w, *text, e);
     *text = w->config.env_python_version;
     *origin = w->config.origin[CONFIG_KEY_env_python_version].text;
     if (w->config.origin[CONFIG_KEY_env_python_version].layer == CONFIG_DEFAULT)

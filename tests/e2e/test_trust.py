@@ -115,6 +115,17 @@ def test_files_of_another_user_are_never_accepted(app):
     assert config(app, "sandbox.network_isolation").endswith("true")
 
 
+@pytest.mark.parametrize("name", ["./evil", "tools/../evil", "{project}/evil", "/proc/self/cwd/evil"])
+def test_a_program_of_the_project_is_not_run_as_the_interpreter(app, name):
+    ran = app.path / "ran"
+    (app.path / "tools").mkdir()
+    evil = app.write("evil", f"#!/bin/sh\ntouch '{ran}'\n")
+    evil.chmod(0o755)
+    app.write(".python-version", name.format(project=app.path) + "\n")
+    r = app("sync", code=5)
+    assert "is a program of the project" in r.stderr and not ran.exists()
+
+
 # ---------------------------------------------------------------- start-up code
 
 EVIL = {"demo/__init__.py": "", "demo-setup.pth": "import os; os.environ.get('X')\n"}
