@@ -233,7 +233,7 @@ bool stamp_is_kept(struct env *env, const struct generation *g)
 struct compare {
     struct arena *a;
     const struct generation *g;
-    const struct env_packages *found;
+    struct env_packages found;
     struct marks was, is;
     bool stamped;
     VEC(struct stamp_change) out;
@@ -258,8 +258,8 @@ static bool was_rewritten(const struct compare *c, struct str dist_info)
 
 static void compare_found(struct compare *c)
 {
-    for (size_t i = 0; i < c->found->n; i++) {
-        const struct env_package *p = &c->found->p[i];
+    for (size_t i = 0; i < c->found.n; i++) {
+        const struct env_package *p = &c->found.p[i];
         const struct generation_package *old = recorded(c, p->name);
 
         if (old && str_eq(old->version, p->version) && !was_rewritten(c, p->dist_info))
@@ -274,8 +274,8 @@ static void compare_found(struct compare *c)
         const struct generation_package *p = &c->g->packages[i];
         bool there = false;
 
-        for (size_t k = 0; k < c->found->n && !there; k++)
-            there = name_eq(c->found->p[k].name, p->name);
+        for (size_t k = 0; k < c->found.n && !there; k++)
+            there = name_eq(c->found.p[k].name, p->name);
         if (!there)
             VEC_PUSH_IN(c->a, &c->out, (struct stamp_change){ .kind = STAMP_REMOVED, .name = p->name,
                                                               .from = p->version, .to = STR(""),
@@ -334,16 +334,14 @@ static void compare_names(struct compare *c, int site)
 static bool compare(struct env *env, struct compare *c, struct err *e)
 {
     AUTO_FD tree = -1, site = -1;
-    struct env_packages found;
 
     if (!open_tree(env, env->tree, &tree))
         return err_set(e, ERR_ENVIRONMENT, "tree %u of '%s' is gone", env->tree, env->path);
     if (!stamp_read(tree, content_of(c->g), c->a, &c->was, &c->stamped) || !look(tree, env->site, c->a, &c->is, e) ||
-        !env_installed(env, c->a, &found, e))
+        !env_installed(env, c->a, &c->found, e))
         return e->kind == ERR_NONE ? err_set(e, ERR_ENVIRONMENT, "read the stamp of generation %u", c->g->seq) : false;
     if (c->stamped && are_same(&c->was, &c->is))
         return true;
-    c->found = &found;
     compare_found(c);
     if (!fd_open_dir(tree, env->site.p, &site, e))
         return false;
