@@ -99,7 +99,8 @@ static void a_difference_names_few_files(void **state)
     closure_read(t->path, &after);
     struct str what = closure_difference(&before, &after, t->path, &a);
 
-    assert_true(str_eq(what, STR("requirements-0.txt, requirements-1.txt, requirements-2.txt, requirements-3.txt and 3 more")));
+    assert_true(str_eq(what, STR("requirements-0.txt, requirements-1.txt, requirements-2.txt, requirements-3.txt "
+                                 "and 3 more")));
     assert_false(closure_same_files(&before, &after));
     closure_clear(&before);
     closure_clear(&after);

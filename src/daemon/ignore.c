@@ -35,6 +35,11 @@ bool ignore_is_folder(struct str name)
     return str_ends(name, STR(".egg-info")) || str_ends(name, STR(".dist-info"));
 }
 
+bool ignore_is_distribution(struct str name)
+{
+    return str_ends(name, STR(".dist-info")) || str_ends(name, STR(".egg-info")) || str_ends(name, STR(".egg-link"));
+}
+
 bool ignore_line(struct str line, struct str *pattern, bool *anchored)
 {
     while (line.n && (line.p[line.n - 1] == ' ' || line.p[line.n - 1] == '\t' || line.p[line.n - 1] == '\r'))

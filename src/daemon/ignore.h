@@ -1,4 +1,4 @@
-/* Names that a change of means nothing, and folders that are not looked into. Pure. */
+/* Which names in a folder matter and which do not. Pure. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,6 +10,8 @@
 MUST_USE bool ignore_is_temporary(struct str name);
 /* Folders that hold no source of the project: version control, environments, caches, build results. */
 MUST_USE bool ignore_is_folder(struct str name);
+/* What in site-packages says that a distribution is installed: x.dist-info, x.egg-info, x.egg-link. */
+MUST_USE bool ignore_is_distribution(struct str name);
 /* A line of .gitignore that names a folder without saying where ("out/", "/out", "*.egg-info/"): then *pattern is for
  * fnmatch() on the folder's name, and *anchored says that only one beside .gitignore is meant. False for lines that say
  * more than that (a slash within, a "!"), which are passed over: looking into one folder too many does no harm. */

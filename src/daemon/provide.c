@@ -71,8 +71,9 @@ static bool site_has(const char *site, struct str name)
     while (file_list_next(&list, &d, &e)) {
         struct str entry = str_of(d->d_name);
 
-        if ((str_ends(entry, STR(".pth")) || (str_starts(entry, STR("__editable__")) && str_ends(entry, STR("_finder.py")))) &&
-            pth_has(site, d->d_name, name))
+        bool finder = str_starts(entry, STR("__editable__")) && str_ends(entry, STR("_finder.py"));
+
+        if ((finder || str_ends(entry, STR(".pth"))) && pth_has(site, d->d_name, name))
             return true;
     }
     return false;

@@ -271,7 +271,7 @@ bool queue_save(struct queue *q, int dir, const char *name, struct err *e)
     json_write_object_end(&w);
     if (!json_write_end(&w))
         return err_set(e, ERR_DAEMON, "the queue of %zu jobs has more than %u bytes", q->jobs.n, RECORD_MAX);
-    if (!record_save(dir, name, QUEUE_TAG, buf_done(&b), e))
+    if (!record_save(&(struct record){ dir, name, QUEUE_TAG }, buf_done(&b), e))
         return false;
     q->changed = false;
     return true;
@@ -331,7 +331,7 @@ bool queue_load(struct queue *q, int dir, const char *name, bool *damaged, struc
     struct err wrong = { 0 };
     uint64_t next = 0;
 
-    if (!record_load(dir, name, QUEUE_TAG, &a, &text, damaged, e))
+    if (!record_load(&(struct record){ dir, name, QUEUE_TAG }, &a, &text, damaged, e))
         return false;
     if (!text.p)
         return true;

@@ -253,7 +253,7 @@ static void no_file_is_an_empty_queue_and_unknown_verbs_are_passed_over(void **s
     assert_false(damaged);
     assert_int_equal(q.jobs.n, 0);
     assert_int_equal(q.next, 1);
-    assert_true(record_save(t->fd, "queue", "blast-queue-1",
+    assert_true(record_save(&(struct record){ t->fd, "queue", "blast-queue-1" },
                             STR("{\"next\":9,\"new\":[1],\"jobs\":["
                                 "{\"id\":7,\"path\":\"/a\",\"verb\":\"fly\",\"priority\":\"watch\"},"
                                 "{\"id\":8,\"path\":\"/a\",\"verb\":\"sync\",\"priority\":\"watch\",\"more\":{}},"

@@ -18,7 +18,12 @@ struct err;
 
 #define RECORD_MAX (4u << 20)
 
-MUST_USE bool record_save(int dir, const char *name, const char *tag, struct str json, struct err *e);
+struct record {
+    int dir;
+    const char *name;
+    const char *tag; /* of the format; another one counts as no file */
+};
+
+MUST_USE bool record_save(const struct record *r, struct str json, struct err *e);
 /* out->p == NULL: there is none, or it is of another tag, or damaged (*damaged says so; the file is left alone). */
-MUST_USE bool record_load(int dir, const char *name, const char *tag, struct arena *a, struct str *out, bool *damaged,
-                          struct err *e);
+MUST_USE bool record_load(const struct record *r, struct arena *a, struct str *out, bool *damaged, struct err *e);

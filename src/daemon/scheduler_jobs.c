@@ -245,8 +245,9 @@ static void start(struct scheduler *s, struct queue_job *j)
 
     *run = (struct running){ .s = s, .job = j->id, .inputs = p ? p->closure.digest : 0 };
     if (!worker_start(s->loop, &spec, &calls, &run->worker, &e)) {
-        struct job_result r = { .state = JOB_FAILED, .word = STR("failed"), .message = str_of(e.text), .exit_code = -1 };
+        struct job_result r = { .state = JOB_FAILED, .word = STR("failed"), .exit_code = -1 };
 
+        r.message = str_of(e.text);
         free(run);
         s->metrics.jobs_failed++;
         finish(s, j, &r);

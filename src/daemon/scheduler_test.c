@@ -140,8 +140,13 @@ static void begin(struct fixture *f, void **state)
     f->state = at(f, "state");
     f->blast = at(f, "blast");
     f->project = at(f, "p");
-    f->dirs = (struct dirs){ .home = at(f, "home"), .config = at(f, "config"), .state = f->state, .cache = at(f, "cache"),
-                             .store = at(f, "store") };
+    f->dirs = (struct dirs){
+        .home = at(f, "home"),
+        .config = at(f, "config"),
+        .state = f->state,
+        .cache = at(f, "cache"),
+        .store = at(f, "store"),
+    };
     put(f, "blast", script);
     assert_int_equal(chmod(f->blast, 0755), 0);
     assert_true(file_make_dirs(f->t->fd, "state", 0700, &e) && file_make_dirs(f->t->fd, "p/src", 0755, &e));
@@ -276,9 +281,11 @@ static void bad_ends_are_told_as_they_are(void **state)
         { "", "3", "failed", "the reason", 3, JOB_FAILED },
         { "{\"schema\":\"blast.background/1\",\"state\":\"failed\",\"message\":\"no such package\"}", "1", "failed",
           "no such package", 1, JOB_FAILED },
-        { "{\n  \"schema\": \"blast.background/1\",\n  \"state\": \"pending\"\n}\n", "4", "pending", "the reason", 4, JOB_DONE },
-        { "{\"event\":\"progress\",\"phase\":\"fetch\",\"done\":1,\"total\":2}\n{\"schema\":\"blast.background/1\",\"state\":"
-          "\"denied\",\"message\":\"not trusted\"}", "5", "denied", "not trusted", 5, JOB_FAILED },
+        { "{\n  \"schema\": \"blast.background/1\",\n  \"state\": \"pending\"\n}\n", "4", "pending", "the reason", 4,
+          JOB_DONE },
+        { "{\"event\":\"progress\",\"phase\":\"fetch\",\"done\":1,\"total\":2}\n"
+          "{\"schema\":\"blast.background/1\",\"state\":\"denied\",\"message\":\"not trusted\"}", "5",
+          "denied", "not trusted", 5, JOB_FAILED },
         { "{\"schema\":\"other/1\",\"state\":\"synced\"}", "0", "failed", "the reason", 0, JOB_FAILED },
         { "nonsense", "0", "failed", "the reason", 0, JOB_FAILED },
         { "{\"schema\":\"blast.background/1\",\"state\":", "0", "failed", "the reason", 0, JOB_FAILED },

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "config/config.h"
 #include "config/dirs.h"
+#include "daemon/ignore.h"
 #include "daemon/imports.h"
 #include "daemon/provide.h"
 #include "daemon/scheduler_priv.h"
@@ -114,7 +115,7 @@ static uint64_t digest_site(const struct project *p)
         while (file_list_next(&list, &d, &e)) {
             struct str name = str_of(d->d_name);
 
-            if (str_ends(name, STR(".dist-info")) || str_ends(name, STR(".egg-info")) || str_ends(name, STR(".egg-link")))
+            if (ignore_is_distribution(name))
                 sum += hash_fast(name.p, name.n);
         }
     }

@@ -71,7 +71,7 @@ bool seen_save(struct seen_list *l, int dir, const char *name, struct err *e)
     json_write_array_end(&w);
     if (!json_write_end(&w))
         return err_set(e, ERR_DAEMON, "the list of %zu projects has more than %u bytes", l->all.n, RECORD_MAX);
-    if (!record_save(dir, name, SEEN_TAG, buf_done(&b), e))
+    if (!record_save(&(struct record){ dir, name, SEEN_TAG }, buf_done(&b), e))
         return false;
     l->changed = false;
     return true;
@@ -122,7 +122,7 @@ bool seen_load(struct seen_list *l, int dir, const char *name, bool *damaged, st
     struct json j;
     struct err wrong = { 0 };
 
-    if (!record_load(dir, name, SEEN_TAG, &a, &text, damaged, e))
+    if (!record_load(&(struct record){ dir, name, SEEN_TAG }, &a, &text, damaged, e))
         return false;
     if (!text.p)
         return true;

@@ -62,7 +62,7 @@ static void damage_means_to_look_once_more(void **state)
         struct seen_list l = { 0 };
         bool damaged;
 
-        assert_true(record_save(t->fd, "seen", "blast-seen-1", str_of(texts[i]), &e));
+        assert_true(record_save(&(struct record){ t->fd, "seen", "blast-seen-1" }, str_of(texts[i]), &e));
         if (!seen_load(&l, t->fd, "seen", &damaged, &e) || l.all.n > 1)
             fail_msg("case %zu: %zu projects", i, l.all.n);
         assert_true(damaged);

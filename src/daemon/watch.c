@@ -208,11 +208,6 @@ static bool is_wanted(const struct watch_root *root, struct str name)
     return false;
 }
 
-static bool is_distribution(struct str name)
-{
-    return str_ends(name, STR(".dist-info")) || str_ends(name, STR(".egg-info")) || str_ends(name, STR(".egg-link"));
-}
-
 static void file_event(struct watch_root *root, uint8_t role, uint32_t mask, struct str name, uint64_t now)
 {
     bool list = role == ROLE_ROOT && str_starts(name, STR("requirements")) && str_ends(name, STR(".txt"));
@@ -274,9 +269,10 @@ static void named_event(struct watch_root *root, const struct watch_set *set, ui
         tree_event(root, set, node, mask, name, now);
     if (role & ROLE_VCS)
         vcs_event(root, now);
-    if (role & ROLE_SITE && is_distribution(name))
+    if (role & ROLE_SITE && ignore_is_distribution(name))
         note(root, WATCH_SITE, now);
-    if (role & ROLE_ENV && (str_eq(name, STR(".current")) || str_eq(name, STR("pyvenv.cfg")) || str_eq(name, STR("lib")))) {
+    if (role & ROLE_ENV &&
+        (str_eq(name, STR(".current")) || str_eq(name, STR("pyvenv.cfg")) || str_eq(name, STR("lib")))) {
         note(root, WATCH_ENV | PENDING_SCAN, now);
         root->want_scan = true;
     }
@@ -379,7 +375,8 @@ static bool is_there(const char *dir, const char *name, int64_t *age)
 /* *lock: by a command that is running, which takes no time, unless it crashed. */
 static bool vcs_is_busy(const struct watch_root *root, bool *lock)
 {
-    static const char *const git[] = { "rebase-merge", "rebase-apply", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD" };
+    static const char *const git[] = { "rebase-merge", "rebase-apply", "MERGE_HEAD", "CHERRY_PICK_HEAD",
+                                       "REVERT_HEAD" };
     int64_t age;
 
     *lock = false;

@@ -291,7 +291,8 @@ static bool has_files_node(const struct watch_root *root, const char *path)
     for (size_t i = 0; i < root->next.nodes.n; i++) {
         const struct watch_node *n = &root->next.nodes.p[i];
 
-        if (n->parent == NODE_NONE && n->role & (ROLE_FILES | ROLE_ROOT) && strcmp(root->next.names.p + n->name, path) == 0)
+        if (n->parent == NODE_NONE && n->role & (ROLE_FILES | ROLE_ROOT) &&
+            strcmp(root->next.names.p + n->name, path) == 0)
             return true;
     }
     return false;
@@ -368,8 +369,9 @@ static bool find_vcs(const char *root, char out[4096], bool *hg)
             text = str_trim(text);
             bool absolute = str_starts(text, STR("/"));
 
-            return snprintf(out, 4096, "%s%s" STR_FMT, absolute ? "" : dir, absolute ? "" : "/", STR_ARG(text)) < 4096 &&
-                   is_dir(out);
+            const char *above = absolute ? "" : dir;
+
+            return snprintf(out, 4096, "%s%s" STR_FMT, above, *above ? "/" : "", STR_ARG(text)) < 4096 && is_dir(out);
         }
         *hg = true;
         if (snprintf(out, 4096, "%s/.hg", dir) < 4096 && is_dir(out))
@@ -545,7 +547,8 @@ static void look_into(struct watch_root *root, uint32_t node)
     }
     int dir = dirfd(list.handle);
 
-    if (fstat(dir, &st) < 0 || faccessat(dir, "pyvenv.cfg", F_OK, 0) == 0 || faccessat(dir, "CACHEDIR.TAG", F_OK, 0) == 0)
+    if (fstat(dir, &st) < 0 || faccessat(dir, "pyvenv.cfg", F_OK, 0) == 0 ||
+        faccessat(dir, "CACHEDIR.TAG", F_OK, 0) == 0)
         return;
     if (!fd_read_if_there(dir, ".gitignore", IGNORE_FILE_MAX, &a, &ignored, &e))
         ignored = STR("");
