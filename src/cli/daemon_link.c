@@ -88,7 +88,8 @@ void daemon_foreground(const struct cmd *c, const struct workspace *w)
     }
 }
 
-static bool session(const struct cmd *c, const struct workspace *w, const char *method, enum wire_start start, int64_t pid)
+static bool session(const struct cmd *c, const struct workspace *w, const char *method, enum wire_start start,
+                    int64_t pid)
 {
     AUTO_WIRE client = { .fd = -1 };
     struct err e = { 0 };

@@ -20,9 +20,10 @@ MUST_USE bool daemon_link_allowed(const struct cmd *c);
 MUST_USE bool daemon_link_may_start(const struct cmd *c);
 
 /* Connects: starts one where that is allowed and `start` says so. False: there is none; out->fd is -1. */
-MUST_USE bool daemon_link(const struct cmd *c, const struct workspace *w, enum wire_start start, struct wire_client *out);
+MUST_USE bool daemon_link(const struct cmd *c, const struct workspace *w, enum wire_start start,
+                          struct wire_client *out);
 
-/* The user waits for this environment: background work on it makes way until this process ends. No daemon is started. */
+/* The user waits for this environment: background work on it makes way until this process ends. None is started. */
 void daemon_foreground(const struct cmd *c, const struct workspace *w);
 
 /* A shell (its pid) begins or ends to work in the project. Beginning starts a daemon where allowed. True: the daemon

@@ -13,8 +13,8 @@
 
 static void counter(struct buf *out, const char *name, const char *help, uint64_t value)
 {
-    (void)buf_printf(out, "# TYPE blast_daemon_%s counter\n# HELP blast_daemon_%s %s\nblast_daemon_%s_total %llu\n", name,
-                     name, help, name, (unsigned long long)value);
+    (void)buf_printf(out, "# TYPE blast_daemon_%s counter\n# HELP blast_daemon_%s %s\nblast_daemon_%s_total %llu\n",
+                     name, name, help, name, (unsigned long long)value);
 }
 
 static void gauge(struct buf *out, const char *name, const char *help, uint64_t value)
@@ -72,9 +72,10 @@ static void requests(const struct server *s, struct buf *out)
 {
     (void)buf_str(out, STR("# TYPE blast_daemon_requests counter\n# HELP blast_daemon_requests requests by method\n"));
     for (unsigned i = 0; i < WIRE_METHODS; i++)
-        (void)buf_printf(out, "blast_daemon_requests_total{method=\"%s\"} %llu\n", wire_method_word((enum wire_method)i),
-                         (unsigned long long)s->requests[i]);
-    (void)buf_str(out, STR("# TYPE blast_daemon_faults counter\n# HELP blast_daemon_faults requests refused, by code\n"));
+        (void)buf_printf(out, "blast_daemon_requests_total{method=\"%s\"} %llu\n",
+                         wire_method_word((enum wire_method)i), (unsigned long long)s->requests[i]);
+    (void)buf_str(out,
+                  STR("# TYPE blast_daemon_faults counter\n# HELP blast_daemon_faults requests refused, by code\n"));
     for (unsigned i = 0; i < WIRE_FAULTS; i++)
         (void)buf_printf(out, "blast_daemon_faults_total{code=\"%s\"} %llu\n", wire_fault_word((enum wire_fault)i),
                          (unsigned long long)s->faults[i]);

@@ -346,7 +346,8 @@ static void update(struct peer *p)
         peer_close(p);
 }
 
-/* One connection that nothing hangs on, for a new one: one that is being dropped, never said hello, or has been silent. */
+/* One connection that nothing hangs on, for a new one: one that is being dropped, never said
+ * hello, or has been silent. */
 static bool make_room(struct peers *s)
 {
     struct peer *victim = NULL;

@@ -162,5 +162,7 @@ struct str roster_boot(struct arena *a)
     struct err ignored = { 0 };
     struct str id;
 
-    return fd_read_if_there(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, a, &id, &ignored) && id.p ? str_trim(id) : STR("");
+    if (!fd_read_if_there(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, a, &id, &ignored) || !id.p)
+        return STR("");
+    return str_trim(id);
 }

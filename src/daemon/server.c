@@ -115,7 +115,7 @@ static void session_died(void *ctx, const char *path, uint64_t pid)
     struct server *s = ctx;
 
     (void)scheduler_session_end(s->scheduler, path, (int64_t)pid); /* it knew of it as we did */
-    answer_session_event(s, str_of(path), pid, false);
+    tell_session_event(s, str_of(path), pid, false);
     server_consider(s);
 }
 
@@ -157,7 +157,7 @@ static void resume_session(void *ctx, const struct roster_entry *entry)
 
 static bool open_scheduler(struct server *s, struct err *e)
 {
-    struct scheduler_config config = { .state = s->seat.own, .dirs = s->config.dirs, .event = answer_event, .ctx = s };
+    struct scheduler_config config = { .state = s->seat.own, .dirs = s->config.dirs, .event = tell_event, .ctx = s };
     const struct sessions_config sessions = { &s->loop, &s->roster, s, session_died };
     AUTO_ARENA a = { 0 };
 
@@ -165,7 +165,8 @@ static bool open_scheduler(struct server *s, struct err *e)
         !scheduler_start(&s->loop, &config, &s->scheduler, e))
         return false;
     s->sessions = sessions_new(&sessions);
-    if (!roster_projects(&s->roster, &a, resume_project, s, e) || !roster_sessions(&s->roster, &a, resume_session, s, e))
+    if (!roster_projects(&s->roster, &a, resume_project, s, e) ||
+        !roster_sessions(&s->roster, &a, resume_session, s, e))
         return false;
     scheduler_ready(s->scheduler);
     return true;
@@ -234,7 +235,7 @@ static void say_ready(struct server *s)
 /* Everything but the connections: those who asked for the end hear of it when it has come. */
 static void put_away(struct server *s)
 {
-    answer_goodbye(s);
+    tell_goodbye(s);
     scheduler_stop(s->scheduler);
     s->scheduler = NULL;
     sessions_close(s->sessions);

@@ -67,10 +67,12 @@ void server_remove_waiter(struct server *s, struct waiter *w);
 /* answer.c */
 void answer_line(void *server, struct peer *p, struct str line);
 void answer_gone(void *server, struct peer *p);
-void answer_event(void *server, const struct daemon_event *event);
-void answer_session_event(struct server *s, struct str path, uint64_t pid, bool begun);
-void answer_goodbye(struct server *s);         /* to subscribers */
 void answer_ended(struct server *s, bool done); /* to those who asked for the end, and those whose jobs did not end */
+
+/* tell.c */
+void tell_event(void *server, const struct daemon_event *event);
+void tell_session_event(struct server *s, struct str path, uint64_t pid, bool begun);
+void tell_goodbye(struct server *s); /* to subscribers */
 
 /* figures.c */
 void figures_text(const struct server *s, struct buf *out); /* OpenMetrics */

@@ -1,4 +1,5 @@
-/* Shells that work in projects: each is held by a descriptor of its process, so that its end is noticed without looking.
+/* Shells that work in projects: each is held by a descriptor of its process,
+    so that its end is noticed without looking.
  *
  * A session is a project and a process. Sessions are on disk too (daemon/roster.h): a daemon that starts anew takes up
  * those whose process still lives, and no other process that got the same number.

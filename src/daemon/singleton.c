@@ -34,7 +34,8 @@ static bool await_end(int former, const struct seat *seat, pid_t pid, struct err
         if (poll(&p, 1, (int)(end - now)) > 0)
             return true;
     }
-    (void)err_set(e, ERR_DAEMON, "the daemon with pid %d holds %s/" SEAT_LOCK " and does not listen", (int)pid, seat->state);
+    (void)err_set(e, ERR_DAEMON, "the daemon with pid %d holds %s/" SEAT_LOCK " and does not listen", (int)pid,
+                  seat->state);
     return err_hint(e, "kill %d", (int)pid);
 }
 

@@ -43,8 +43,8 @@ MUST_USE bool wire_connect(const struct dirs *dirs, enum wire_start start, struc
 MUST_USE bool wire_connect_any(const struct dirs *dirs, struct wire_client *out, struct err *e);
 
 /* Sends a request and waits for its result, without limit: the daemon answers at once or tells of progress by events.
- * `params_json` is an object or empty. *result_json is in the arena. An error answer becomes ERR_DAEMON with its message
- * and code. */
+ * `params_json` is an object or empty. *result_json is in the arena. An error answer becomes ERR_DAEMON with its
+ * message and code. */
 MUST_USE bool wire_call(struct wire_client *c, const char *method, struct str params_json, struct arena *a,
                         struct str *result_json, struct err *e);
 /* Sends a request and does not wait: for hooks that may not be held up. At most `timeout_ms` for the sending. */

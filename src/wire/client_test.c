@@ -78,7 +78,8 @@ static void gives_events_and_the_result_of_its_own_request(void **state)
     unsigned events = 0;
     pid_t pid = play(*state, "{\"hello\":{\"proto\":1,\"build\":\"b\",\"pid\":5}}\n"
                              "{\"id\":1,\"event\":{\"type\":\"job\"}}\n{\"id\":9,\"result\":{\"not\":\"ours\"}}\n"
-                             "{\"id\":1,\"event\":{\"type\":\"job\"}}\n{\"id\":1,\"result\":{\"is\":\"ours\"}}\n", &dirs);
+                             "{\"id\":1,\"event\":{\"type\":\"job\"}}\n{\"id\":1,\"result\":{\"is\":\"ours\"}}\n",
+                     &dirs);
 
     if (!wire_connect(&dirs, WIRE_IF_RUNNING, &c, &e))
         fail_msg("%s", e.text);
@@ -148,7 +149,8 @@ static void an_error_answer_and_a_lost_connection_are_errors(void **state)
     struct str result;
     struct err e = { 0 };
     pid_t pid = play(*state, "{\"hello\":{\"proto\":1,\"build\":\"b\",\"pid\":5}}\n"
-                             "{\"id\":1,\"error\":{\"code\":\"unknown\",\"message\":\"no such project\",\"data\":null}}\n", &dirs);
+                             "{\"id\":1,\"error\":{\"code\":\"unknown\",\"message\":\"no such project\","
+                             "\"data\":null}}\n", &dirs);
 
     assert_true(wire_connect(&dirs, WIRE_IF_RUNNING, &c, &e));
     assert_false(wire_call(&c, "project.status", STR("{\"path\":\"/p\"}"), &a, &result, &e));
@@ -164,9 +166,11 @@ static void keeps_only_the_users_own_environment(void **state)
 {
     AUTO_ARENA a = { 0 };
     static const char *const env[] = { "PATH=/v/bin:/usr/bin:/v/bin:/bin", "VIRTUAL_ENV=/v", "HOME=/h", "PYTHONPATH=/x",
-                                       "LC_TIME=C", "BLAST_HOME=/b", "BLAST_NO_DAEMON=1", "BLAST_INDEX_URL=u", "HOMELY=1",
+                                       "LC_TIME=C", "BLAST_HOME=/b", "BLAST_NO_DAEMON=1", "BLAST_INDEX_URL=u",
+                                       "HOMELY=1",
                                        "LD_PRELOAD=/evil", NULL };
-    static const char *const kept[] = { "PATH=/usr/bin:/bin", "HOME=/h", "LC_TIME=C", "BLAST_HOME=/b", "BLAST_INDEX_URL=u" };
+    static const char *const kept[] = { "PATH=/usr/bin:/bin", "HOME=/h", "LC_TIME=C", "BLAST_HOME=/b",
+                                        "BLAST_INDEX_URL=u" };
     char **got = launch_environment(env, &a);
 
     (void)state;
@@ -202,9 +206,12 @@ static void a_seat_does_not_move_with_the_environment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST_IN_DIR(gives_events_and_the_result_of_its_own_request), TEST_IN_DIR(finds_none_where_none_runs),
-        TEST_IN_DIR(says_what_is_wrong_with_a_daemon),               TEST_IN_DIR(an_error_answer_and_a_lost_connection_are_errors),
-        cmocka_unit_test(keeps_only_the_users_own_environment),      TEST_IN_DIR(a_seat_does_not_move_with_the_environment),
+        TEST_IN_DIR(gives_events_and_the_result_of_its_own_request),
+        TEST_IN_DIR(finds_none_where_none_runs),
+        TEST_IN_DIR(says_what_is_wrong_with_a_daemon),
+        TEST_IN_DIR(an_error_answer_and_a_lost_connection_are_errors),
+        cmocka_unit_test(keeps_only_the_users_own_environment),
+        TEST_IN_DIR(a_seat_does_not_move_with_the_environment),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,7 +196,8 @@ static void become_daemon(const struct child *c)
     int ready = fcntl(c->ready, F_DUPFD_CLOEXEC, 10), start = fcntl(c->start, F_DUPFD_CLOEXEC, 10);
 
     if (null < 0 || ready < 0 || start < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 ||
-        dup2(ready, READY_FD) < 0 || dup2(start, START_FD) < 0 || close_range(START_FD + 1, ~0u, 0) < 0 || chdir("/") < 0)
+        dup2(ready, READY_FD) < 0 || dup2(start, START_FD) < 0 || close_range(START_FD + 1, ~0u, 0) < 0 ||
+            chdir("/") < 0)
         _exit(1);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);

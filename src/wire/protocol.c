@@ -125,7 +125,8 @@ static bool take_value(struct json *j, const struct field *f, struct wire_value 
         if (!json_u64(j, &v.count))
             return false;
         if (v.count > max || (pid && v.count == 0))
-            return json_fail(j, "'" STR_FMT "' is not between %d and %llu", STR_ARG(f->name), pid, (unsigned long long)max);
+            return json_fail(j, "'" STR_FMT "' is not between %d and %llu", STR_ARG(f->name), pid,
+                             (unsigned long long)max);
     } else if (str_eq(f->type, STR("flag"))) {
         if (!json_bool(j, &flag))
             return false;

@@ -22,7 +22,8 @@ static void reads_requests_with_their_parameters(void **state)
     assert_int_equal(r.id, 7);
     assert_true(str_eq(wire_value_get(&r, "path")->text, STR("/p")));
     assert_int_equal(wire_value_get(&r, "always")->count, 1);
-    assert_true(wire_request_parse(STR("{\"method\":\"job.submit\",\"params\":{\"path\":\"/\",\"verb\":\"check\",\"wait\":null}}"),
+    assert_true(wire_request_parse(STR("{\"method\":\"job.submit\",\"params\":{\"path\":\"/\",\"verb\":\"check\","
+                                       "\"wait\":null}}"),
                                    &a, &r, &fault, &e));
     assert_int_equal(r.id, 0);
     assert_false(wire_value_get(&r, "wait")->given);
@@ -53,13 +54,20 @@ static void says_what_is_wrong_with_a_request(void **state)
         { "{\"id\":3,\"method\":\"project.add\"}", WIRE_FAULT_PARAMS, 3, "wants the parameter 'path'" },
         { "{\"id\":3,\"method\":\"project.add\",\"params\":[]}", WIRE_FAULT_PARAMS, 3, "an object" },
         { "{\"id\":3,\"method\":\"project.add\",\"params\":{\"path\":\"p\"}}", WIRE_FAULT_PARAMS, 3, "plain spelling" },
-        { "{\"id\":3,\"method\":\"project.add\",\"params\":{\"path\":\"/a/../b\"}}", WIRE_FAULT_PARAMS, 3, "plain spelling" },
-        { "{\"id\":3,\"method\":\"project.add\",\"params\":{\"path\":\"/a/\"}}", WIRE_FAULT_PARAMS, 3, "plain spelling" },
-        { "{\"id\":3,\"method\":\"project.add\",\"params\":{\"path\":\"/a\\u0000\"}}", WIRE_FAULT_PARAMS, 3, "plain spelling" },
-        { "{\"id\":3,\"method\":\"project.add\",\"params\":{\"path\":null}}", WIRE_FAULT_PARAMS, 3, "parameters of project.add" },
-        { "{\"id\":4,\"method\":\"session.end\",\"params\":{\"path\":\"/a\",\"pid\":0}}", WIRE_FAULT_PARAMS, 4, "'pid' is not between" },
-        { "{\"id\":4,\"method\":\"job.submit\",\"params\":{\"path\":\"/a\",\"verb\":\"rm\"}}", WIRE_FAULT_PARAMS, 4, "none of sync" },
-        { "{\"id\":4,\"method\":\"subscribe\",\"params\":{\"path\":7}}", WIRE_FAULT_PARAMS, 4, "parameters of subscribe" },
+        { "{\"id\":3,\"method\":\"project.add\",\"params\":{\"path\":\"/a/../b\"}}", WIRE_FAULT_PARAMS, 3,
+          "plain spelling" },
+        { "{\"id\":3,\"method\":\"project.add\",\"params\":{\"path\":\"/a/\"}}", WIRE_FAULT_PARAMS, 3,
+          "plain spelling" },
+        { "{\"id\":3,\"method\":\"project.add\",\"params\":{\"path\":\"/a\\u0000\"}}", WIRE_FAULT_PARAMS, 3,
+          "plain spelling" },
+        { "{\"id\":3,\"method\":\"project.add\",\"params\":{\"path\":null}}", WIRE_FAULT_PARAMS, 3,
+          "parameters of project.add" },
+        { "{\"id\":4,\"method\":\"session.end\",\"params\":{\"path\":\"/a\",\"pid\":0}}", WIRE_FAULT_PARAMS, 4,
+          "'pid' is not between" },
+        { "{\"id\":4,\"method\":\"job.submit\",\"params\":{\"path\":\"/a\",\"verb\":\"rm\"}}", WIRE_FAULT_PARAMS, 4,
+          "none of sync" },
+        { "{\"id\":4,\"method\":\"subscribe\",\"params\":{\"path\":7}}", WIRE_FAULT_PARAMS, 4,
+          "parameters of subscribe" },
     };
 
     (void)state;
@@ -73,7 +81,8 @@ static void says_what_is_wrong_with_a_request(void **state)
             fail_msg("accepted: %s", cases[i].line);
         assert_int_equal(e.kind, ERR_DAEMON);
         if (fault != cases[i].fault || r.id != cases[i].id || !strstr(e.text, cases[i].why))
-            fail_msg("%s: fault %s, id %llu: %s", cases[i].line, wire_fault_word(fault), (unsigned long long)r.id, e.text);
+            fail_msg("%s: fault %s, id %llu: %s", cases[i].line, wire_fault_word(fault), (unsigned long long)r.id,
+                     e.text);
     }
 }
 

@@ -60,7 +60,8 @@ bool seat_find_in(const struct dirs *dirs, const char *home, const char *runtime
     s.log = arena_printf(a, "%s/log", s.state).p;
     s.crash = arena_printf(a, "%s/crash", s.state).p;
     if (strlen(s.socket) >= PATH_MAX)
-        return err_set(e, ERR_DAEMON, "the path of the socket has %zu bytes, the limit is %d", strlen(s.socket), PATH_MAX - 1);
+        return err_set(e, ERR_DAEMON, "the path of the socket has %zu bytes, the limit is %d", strlen(s.socket),
+                       PATH_MAX - 1);
     *out = s;
     return true;
 }
@@ -109,7 +110,8 @@ static bool check_dir(const char *path, mode_t forbidden, struct err *e)
         return err_hint(e, "rm '%s'", path);
     }
     if (st.st_uid != geteuid()) {
-        (void)err_set(e, ERR_DAEMON, "'%s' belongs to uid %u, not to uid %u", path, (unsigned)st.st_uid, (unsigned)geteuid());
+        (void)err_set(e, ERR_DAEMON, "'%s' belongs to uid %u, not to uid %u", path, (unsigned)st.st_uid,
+                      (unsigned)geteuid());
         return err_hint(e, "sudo chown -R %u '%s'", (unsigned)geteuid(), path);
     }
     if (st.st_mode & forbidden) {
@@ -259,7 +261,8 @@ bool seat_peer_is_ours(int fd, struct err *e)
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0)
         return err_sys(e, "ask who is at the other end of the socket");
     if (peer.uid != geteuid())
-        return err_set(e, ERR_DAEMON, "the process at the other end of the socket is of uid %u, not %u", (unsigned)peer.uid,
+        return err_set(e, ERR_DAEMON, "the process at the other end of the socket is of uid %u, not %u",
+                       (unsigned)peer.uid,
                        (unsigned)geteuid());
     return true;
 }
