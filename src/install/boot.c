@@ -184,7 +184,7 @@ static void take_bytecode(struct env *env, int shelf, int site)
         if (!folder)
             (void)mkdirat(site, "__pycache__", 0777); /* exists when a package brought it */
         folder = true;
-        (void)linkat(shelved ? shelf : env->dir, shelved ? name : from, site, name, 0); /* a convenience */
+        (void)!linkat(shelved ? shelf : env->dir, shelved ? name : from, site, name, 0); /* a convenience */
     }
 }
 
