@@ -19,15 +19,19 @@
 #define TAGS "tags.json"
 #define TAGS_LIMIT (4u << 20)
 
+static bool has_history(const struct env *env, struct err *e)
+{
+    if (env->layout == ENV_GENERATIONS)
+        return true;
+    (void)err_set(e, ERR_ENVIRONMENT, "'%s' was not made by Blast and keeps no history", env->path);
+    return err_hint(e, "'blast venv' makes environments that can be undone");
+}
+
 static bool get(struct env *env, uint32_t seq, struct arena *a, struct generation *out, struct err *e)
 {
     bool there;
 
-    if (env->layout != ENV_GENERATIONS) {
-        (void)err_set(e, ERR_ENVIRONMENT, "'%s' was not made by Blast and keeps no history", env->path);
-        return err_hint(e, "'blast venv' makes environments that can be undone");
-    }
-    if (!generation_load(env, seq, a, out, &there, e))
+    if (!has_history(env, e) || !generation_load(env, seq, a, out, &there, e))
         return false;
     return there ? true : err_set(e, ERR_ENVIRONMENT, "generation %u of '%s' is not known any more", seq, env->path);
 }
@@ -398,6 +402,8 @@ bool history_find(struct env *env, struct str text, uint32_t *out, struct err *e
     size_t n;
 
     arena_init(&a);
+    if (!has_history(env, e))
+        return false;
     if (str_cut_prefix(&rest, STR("@-"))) {
         if (!str_to_u64(rest, &v) || v > 1000000)
             return err_set(e, ERR_ENVIRONMENT, "'" STR_FMT "' is not of the form @-2", STR_ARG(text));

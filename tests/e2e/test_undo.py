@@ -187,6 +187,12 @@ def test_an_edit_ends_the_pinned_state(moved):
     assert moved.installed_by_python() == {"demo": "5.0", "dep": "1.0", "extra": "1.0"}
 
 
+def test_an_environment_of_another_tool_says_that_it_has_no_history(moved):
+    moved("eject", "--yes")
+    for words in (["undo"], ["rollback", "@"], ["diff"], ["snapshot", "create", "x"], ["bisect", "run", "--", "true"]):
+        assert "keeps no history" in moved(*words, code=1).stderr
+
+
 # -- snapshots ------------------------------------------------------------------------------------------------
 
 
