@@ -87,8 +87,10 @@ static void add_words(enum activate_shell shell, struct buf *line, struct buf *w
 {
     static const struct {
         const char *before, *after;
-    } company[] = { { "", "" },  { "'", "" }, { "", "'" }, { "\\", "" },  { "", "\\" }, { "\"", "\"" },       { "$", "" },
-                    { "`", "" }, { "!", "" }, { "", "\n" }, { "-", "" }, { "\xc3\xa9", "" }, { "{", "}" } };
+    } company[] = {
+        { "", "" },  { "'", "" }, { "", "'" },   { "\\", "" }, { "", "\\" },       { "\"", "\"" }, { "$", "" },
+        { "`", "" }, { "!", "" }, { "", "\n" }, { "-", "" },  { "\xc3\xa9", "" }, { "{", "}" },
+    };
 
     for (unsigned byte = 1; byte < 256; byte++) {
         if (shell == ACTIVATE_PWSH && byte >= 0x80)
