@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "base/clock.h"
 #include "base/err.h"
+#include "cli/daemon_link.h"
 #include "cli/progress.h"
 #include "cli/ui.h"
 #include "env/env.h"
@@ -94,7 +95,11 @@ void common_request(struct cmd *c, struct request *out)
 
 bool common_open(struct cmd *c, const struct request *r, struct workspace *out, struct err *e)
 {
-    return workspace_open(r, c->a, out, e);
+    if (!workspace_open(r, c->a, out, e))
+        return false;
+    if ((c->command->where & (W_CHANGE | W_RUN)) && !r->dry_run)
+        daemon_foreground(c, out); /* background work on the environment makes way for the user's command */
+    return true;
 }
 
 static void show(void *ctx, const char *phase, size_t done, size_t total, uint64_t bytes, uint64_t of_bytes)

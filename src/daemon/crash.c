@@ -21,7 +21,8 @@
 static int crash_dir = -1;
 static const struct log *crash_log;
 
-extern const char __executable_start, etext; /* of the linker: where our code begins and ends */
+/* Of the linker: where our code begins and ends. */
+extern const char __executable_start, etext; /* NOLINT(readability-identifier-naming): not our name */
 
 static void put(int fd, const char *text)
 {

@@ -417,6 +417,25 @@ def test_sessions_end_with_their_process(daemon, folder):
         assert c.call("project.status", path=folder)["project"]["sessions"] == 0
 
 
+def test_a_command_of_the_user_comes_first(daemon, project):
+    """It says so to the daemon, and the word is taken back when it ends."""
+    daemon.start()
+    project("run", "--no-sync", "true", code=None)
+    project("sync", code=None)
+    project("list", code=None)
+    with daemon.client() as c:
+        text = c.call("metrics")["text"]
+        assert 'requests_total{method="foreground"} 2\n' in text
+        until(lambda: c.call("status")["connections"] == 1, "the end of what the commands held")
+
+
+def test_every_method_of_the_schema_was_asked_here():
+    methods = {key.removeprefix("result ") for key in SCHEMA["$defs"] if key.startswith("result ")}
+    source = Path(__file__).read_text()
+    missing = [m for m in methods if f'"{m}"' not in source]
+    assert not missing
+
+
 # Bad clients
 
 
