@@ -162,7 +162,7 @@ static bool is_later(const struct queue_job *j, int64_t now)
 
 static bool can_start(const struct queue *q, const struct queue_job *j, const struct queue_gate *gate)
 {
-    return j->state == JOB_WAITING && !queue_running(q, j->path) && (!gate || gate->open(gate->ctx, j->path));
+    return j->state == JOB_WAITING && !queue_running(q, j->path) && (!gate || gate->open(gate->ctx, j));
 }
 
 struct queue_job *queue_pick(const struct queue *q, const struct queue_gate *gate, int64_t now)

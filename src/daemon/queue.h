@@ -64,9 +64,9 @@ MUST_USE struct queue_job *queue_find(const struct queue *q, uint64_t id); /* NU
 MUST_USE struct queue_job *queue_running(const struct queue *q, const char *path);
 MUST_USE size_t queue_count(const struct queue *q, const char *path, enum job_state state); /* path NULL: all */
 
-/* Whether jobs of a project may start at all. */
+/* Whether a job may start at all. */
 struct queue_gate {
-    bool (*open)(void *ctx, const char *path);
+    bool (*open)(void *ctx, const struct queue_job *job);
     void *ctx;
 };
 /* The waiting job that is to start now, or NULL. */

@@ -5,11 +5,12 @@
 #include "base/mem.h"
 #include "daemon/scheduler_priv.h"
 
-static bool gate_open(void *ctx, const char *path)
+static bool gate_open(void *ctx, const struct queue_job *j)
 {
-    const struct project *p = scheduler_find(ctx, path);
+    const struct project *p = scheduler_find(ctx, j->path);
 
-    return p && p->foreground == 0 && !p->gone;
+    /* What has the highest priority may be what the command of the user waits for. */
+    return p && !p->gone && (p->foreground == 0 || j->priority == PRIORITY_FOREGROUND);
 }
 
 static struct queue_gate gate_of(struct scheduler *s)

@@ -16,6 +16,7 @@
 #include "daemon/scheduler_priv.h"
 #include "daemon/watch_priv.h"
 #include "install/import_map.h"
+#include "store/store.h"
 
 #define SOURCE_MAX (1u << 20)
 #define SITES_MAX 4
@@ -298,6 +299,7 @@ void project_import(struct project *p, struct str name, struct str file, unsigne
     AUTO_ARENA a = { 0 };
     struct err e = { 0 };
     struct import_answer answer = { 0 };
+    struct store store;
     struct import_query q = { .module = name };
     struct daemon_event ev = {
         .kind = EVENT_IMPORT,
@@ -308,10 +310,16 @@ void project_import(struct project *p, struct str name, struct str file, unsigne
     };
 
     p->s->metrics.imports++;
+    bool opened = store_open(p->s->config.dirs->store, &store, &e);
+
+    if (opened)
+        q.store = &store;
     if (import_find(&q, &a, &answer, &e) && answer.n == 1) {
         ev.distribution = answer.distribution[0];
         ev.verified = answer.how != IMPORT_GUESS;
     }
+    if (opened)
+        store_close(&store);
     scheduler_emit(p->s, &ev);
     if (ev.distribution.n && ev.verified)
         ev.text = arena_printf(&a, "'" STR_FMT "' is provided by " STR_FMT " -> blast install " STR_FMT, STR_ARG(name),

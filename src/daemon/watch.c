@@ -480,10 +480,11 @@ static void poll(struct watch_root *root, uint64_t now)
 /* Gone, moved, or exchanged for another folder of that name; events do not tell when a folder above was renamed. */
 static void check_path(struct watch_root *root)
 {
-    struct stat st;
-    bool there = stat(root->path, &st) == 0 && S_ISDIR(st.st_mode);
+    dev_t device;
+    ino_t inode;
+    bool there = watch_identify(root->path, &device, &inode);
 
-    if (there == root->gone)
+    if (there == root->gone || (there && (device != root->device || inode != root->inode)))
         root->want_scan = true;
 }
 

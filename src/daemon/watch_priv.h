@@ -38,6 +38,8 @@ struct watch_root {
     struct watch *w;
     void *user;
     char *path, *env;
+    dev_t device;               /* of the folder that was found there last */
+    ino_t inode;
     char **file, **tree;
     size_t files, trees;
     struct watch_set set, next; /* next: being put together while `scanning` */
@@ -97,6 +99,8 @@ void watch_scan_begin(struct watch_root *root);
 void watch_scan_step(struct watch_root *root); /* a slice; root->scanning is false when it was the last */
 void watch_add_source(struct watch_root *root, const char *path);
 void watch_say(struct watch_root *root, enum watch_said kind, const char *fmt, ...) PRINTF(3, 4);
+/* False: it is no folder (any more). */
+MUST_USE bool watch_identify(const char *path, dev_t *device, ino_t *inode);
 /* The folders site-packages of an environment, at most max; returns how many. */
 size_t watch_find_sites(const char *env, char out[][4096], size_t max);
 

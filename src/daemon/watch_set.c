@@ -316,11 +316,23 @@ static void want_path(struct watch_root *root, const char *path)
     }
 }
 
-static bool is_dir(const char *path)
+bool watch_identify(const char *path, dev_t *device, ino_t *inode)
 {
     struct stat st;
 
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+        return false;
+    *device = st.st_dev;
+    *inode = st.st_ino;
+    return true;
+}
+
+static bool is_dir(const char *path)
+{
+    dev_t device;
+    ino_t inode;
+
+    return watch_identify(path, &device, &inode);
 }
 
 size_t watch_find_sites(const char *env, char out[][4096], size_t max)
@@ -452,8 +464,11 @@ void watch_scan_begin(struct watch_root *root)
     root->want_scan = false;
     root->scanning = true;
     root->scan_at = 0;
-    root->gone = !is_dir(root->path);
+    root->gone = !watch_identify(root->path, &root->device, &root->inode);
     root->poll_fs = root->gone ? NULL : watch_poll_fs(root->path);
+    if (root->w->fd < 0 && !root->w->options.poll)
+        watch_say(root, SAID_NO_WATCHES, "inotify cannot be used, %s is polled: `sysctl fs.inotify.max_user_instances` "
+                                         "says how many programs of this user may", root->path);
     if (root->gone) {
         if (!was_gone && !root->first_scan)
             root->pending |= WATCH_GONE;

@@ -1,7 +1,9 @@
 #include "base/test_dir.h"
 
+#include <sched.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "base/arena.h"
 #include "base/proc.h"
@@ -569,6 +571,15 @@ static void a_project_below_a_folder_that_is_moved_is_gone_too(void **state)
     assert_int_equal(rename(away, outer), 0);
     assert_true(changed(&f));
     assert_true(f.c.flags & WATCH_BACK);
+    settle(&f);
+
+    assert_int_equal(rename(outer, away), 0);
+    make_dirs(&f, "src"); /* another folder in its place: the next event leads to it */
+    put(below(&f, "pyproject.toml"), "not heard yet");
+    watch_feed(f.w, &lost, sizeof lost, f.now);
+    settle(&f);
+    put(below(&f, "pyproject.toml"), "heard");
+    assert_files_changed(&f, "in the other folder");
     watch_close(f.w);
 }
 
@@ -607,6 +618,56 @@ static void past_the_budget_folders_are_polled(void **state)
     put(below(&f, "pyproject.toml"), "still by events");
     assert_files_changed(&f, "pyproject.toml");
     watch_close(f.w);
+}
+
+static bool write_word(const char *path, const char *word)
+{
+    AUTO_FD fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    return fd >= 0 && write(fd, word, strlen(word)) == (ssize_t)strlen(word);
+}
+
+/* In a user namespace, whose own limit can be set without touching the machine's. */
+static int run_out_of_watches(struct fixture *f, void **state)
+{
+    char map[64], text[WATCH_TEXT];
+
+    (void)snprintf(map, sizeof map, "0 %u 1", (unsigned)geteuid());
+    if (unshare(CLONE_NEWUSER) < 0 || !write_word("/proc/self/uid_map", map) ||
+        !write_word("/proc/sys/user/max_inotify_watches", "6"))
+        return 77;
+    begin(f, state);
+    for (char name[] = "src/a"; name[4] < 'i'; name[4]++)
+        make_dirs(f, name);
+    settle(f);
+    watch_describe(f->root, text);
+    if (strcmp(text, "inotify, 6 dirs, 6 polled") != 0 || f->said_n != 1 ||
+        !strstr(f->said[0], "sudo sysctl fs.inotify.max_user_watches=")) {
+        print_message("'%s', said %u: %s\n", text, f->said_n, f->said[0]);
+        return 1;
+    }
+    put(below(f, "pyproject.toml"), "still heard");
+    if (!changed(f) || !(f->c.flags & WATCH_FILES))
+        return 2;
+    watch_close(f->w);
+    return 0;
+}
+
+static void without_watches_left_the_rest_is_polled_and_the_way_out_told(void **state)
+{
+    struct fixture f;
+    int status;
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(run_out_of_watches(&f, state));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        print_message("SKIP: no user namespaces here\n");
+        skip();
+    }
+    assert_int_equal(status, 0);
 }
 
 static void without_inotify_everything_is_polled_while_somebody_works(void **state)
@@ -724,6 +785,7 @@ int main(void)
         TEST_IN_DIR(a_project_that_is_deleted_or_moved_is_gone_and_comes_back),
         TEST_IN_DIR(a_project_below_a_folder_that_is_moved_is_gone_too),
         TEST_IN_DIR(past_the_budget_folders_are_polled),
+        TEST_IN_DIR(without_watches_left_the_rest_is_polled_and_the_way_out_told),
         TEST_IN_DIR(without_inotify_everything_is_polled_while_somebody_works),
         TEST_IN_DIR(a_folder_that_cannot_be_read_is_told_once),
         TEST_IN_DIR(projects_share_folders_and_part_again),
