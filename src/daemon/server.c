@@ -16,7 +16,6 @@
 #include "daemon/scheduler.h"
 #include "daemon/server_priv.h"
 #include "sync/audit.h"
-#include "sync/audit.h"
 #include "wire/launch.h"
 
 #define DRAIN_MS 5000 /* for running jobs to end by themselves; ending one is safe, and it stays in the queue */
@@ -203,8 +202,11 @@ static bool open_server(struct server *s, struct err *e)
 /* A line of the audit log; without it the daemon still works. */
 static void audit(struct server *s, enum audit_event event)
 {
-    const struct audit_entry entry = { .event = event, .actor = STR("daemon") };
     struct err e = { 0 };
+    char data[64];
+
+    (void)snprintf(data, sizeof data, "{\"pid\":%ld}", (long)getpid());
+    const struct audit_entry entry = { .event = event, .actor = STR("daemon"), .data = str_of(data) };
 
     if (!audit_append(s->config.dirs, &entry, &e))
         log_write(&s->log, LOG_WARNING, "audit log: %s", e.text);
@@ -302,17 +304,6 @@ static bool take_place(struct server *s, bool *taken, struct err *e)
     return seat_find(s->config.dirs, &s->a, &s->seat, e) && singleton_take(&s->seat, &s->a, &s->single, taken, e);
 }
 
-/* Into the user's audit log; one that cannot be written is no reason not to run. */
-static void record(struct server *s, enum audit_event event)
-{
-    char data[64];
-    struct err ignored = { 0 };
-
-    (void)snprintf(data, sizeof data, "{\"pid\":%ld}", (long)getpid());
-    (void)!audit_append(s->config.dirs, &(struct audit_entry){ .event = event, .actor = STR("daemon"),
-                                                               .data = str_of(data) }, &ignored);
-}
-
 bool server_run(const struct server_config *config, bool *ran, struct err *e)
 {
     static struct server s; /* one a process: its log is what a crash report is made from */
@@ -330,10 +321,8 @@ bool server_run(const struct server_config *config, bool *ran, struct err *e)
         return false;
     }
     say_ready(&s);
-    record(&s, AUDIT_DAEMON_START);
     server_consider(&s);
     (void)uv_run(&s.loop, UV_RUN_DEFAULT); /* until uv_stop() */
-    record(&s, AUDIT_DAEMON_STOP);
     bool ok = close_server(&s, e);
 
     log_close(&s.log);

@@ -1,6 +1,7 @@
 /* blastd: the daemon. Started by blast, by the service manager, or by hand with `blast daemon run`. */
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/arena.h"
 #include "base/err.h"
@@ -48,24 +49,33 @@ static bool parse(int argc, char **argv, struct server_config *c)
     return true;
 }
 
-static bool run(struct server_config *c, bool *ran, struct err *e)
+static bool run(const struct server_config *wanted, bool *ran, struct err *e)
 {
     AUTO_ARENA a = { 0 };
     struct dirs dirs;
+    struct server_config c = *wanted;
 
-    c->dirs = &dirs;
-    if (c->listen_fd < 0) {
-        if (!notify_listen_fd(&c->listen_fd, e))
+    if (c.listen_fd < 0) {
+        if (!notify_listen_fd(&c.listen_fd, e))
             return false;
-        c->activated = c->listen_fd >= 0;
+        c.activated = c.listen_fd >= 0;
     }
-    return dirs_find(NULL, &a, &dirs, e) && server_run(c, ran, e);
+    c.dirs = &dirs;
+    return dirs_find(NULL, &a, &dirs, e) && server_run(&c, ran, e);
+}
+
+/* The starter still waits at the other end of the pipe: the number may be another file's by now. */
+static bool is_waited_for(int fd)
+{
+    struct stat st;
+
+    return fd >= 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
 /* To the starter, who is the one to tell the user, else to stderr. */
 static void complain(const struct server_config *c, const struct err *e)
 {
-    int to = c->ready_fd >= 0 ? c->ready_fd : STDERR_FILENO;
+    int to = is_waited_for(c->ready_fd) ? c->ready_fd : STDERR_FILENO;
     const char *frame;
     unsigned n;
 
