@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -550,6 +551,33 @@ def test_a_slow_subscriber_is_dropped_with_a_notice(daemon, blast):
         while (line := slow.read()) is not None:
             lines.append(line["event"]["type"])
         assert lines[-1] == "dropped", lines[-3:]
+
+
+def test_a_hundred_at_once_lose_nothing(daemon, blast):
+    """Each registers projects of its own and asks for them; bench/daemon-load has the figures for a thousand."""
+    daemon.start()
+    errors, gate = [], threading.Barrier(100)
+
+    def one(n):
+        try:
+            gate.wait(PATIENCE)
+            with daemon.client() as c:
+                for i in range(3):
+                    path = blast.cwd / f"p{n}-{i}"
+                    path.mkdir()
+                    c.call("project.add", path=str(path))
+                    assert c.call("project.status", path=str(path))["project"]["path"] == str(path)
+        except BaseException as e:  # pytest.fail() too: it is the main thread's to tell
+            errors.append(repr(e))
+
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(100)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(PATIENCE)
+    assert not errors, errors[:3]
+    with daemon.client() as c:
+        assert len(c.call("project.list")["projects"]) == 300
 
 
 def test_one_who_does_not_read_answers_is_not_read_from(daemon):
