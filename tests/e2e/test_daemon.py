@@ -4,6 +4,7 @@ The client here knows only docs/wire.md and docs/wire.schema.json; it is the sec
 """
 import json
 import os
+import pty
 import shutil
 import signal
 import socket
@@ -293,6 +294,37 @@ def test_is_not_started_by_itself_off_a_terminal(daemon, project):
     project("status")
     project("run", "--no-sync", "true", code=None)
     assert not (daemon.state / "daemon.lock").exists()
+
+
+@pytest.mark.parametrize("variable", [{}, {"CI": "true"}, {"BLAST_NO_DAEMON": "1"}])
+def test_start_on_a_terminal_begins_a_session(daemon, project, pythons, variable):
+    """There a daemon is started, but not with CI set, and not where it is switched off."""
+    master, slave = pty.openpty()
+    p = subprocess.Popen([daemon.blast.program, "start", "--subshell"], cwd=project.path, stdin=slave, stdout=slave,
+                         stderr=slave, start_new_session=True, env={**daemon.blast.env, "SHELL": "/bin/sh", **variable})
+    os.close(slave)
+    said = b""
+    os.write(master, b"echo in-$((40+2))-shell\n")
+    end = time.monotonic() + 2 * PATIENCE
+    while b"in-42-shell" not in said:
+        assert time.monotonic() < end, said
+        try:
+            said += os.read(master, 65536)
+        except OSError:
+            break
+    assert b"in-42-shell" in said, said
+    if variable:
+        assert not (daemon.state / "daemon.lock").exists(), said
+    else:
+        with daemon.client() as c:
+            [listed] = c.call("project.list")["projects"]
+            assert listed["path"] == str(project.path) and listed["sessions"] == 1
+    os.write(master, b"exit\n")
+    until(lambda: p.poll() is not None, "the end of the shell")
+    os.close(master)
+    if not variable:
+        with daemon.client() as c:
+            until(lambda: c.call("project.list")["projects"][0]["sessions"] == 0, "the end of the session")
 
 
 def test_no_daemon_is_refused_by_start(daemon):
