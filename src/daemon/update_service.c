@@ -14,7 +14,7 @@
 int64_t update_next_check(const char *path, int64_t seen, int64_t last, int64_t now)
 {
     int64_t jitter = (int64_t)(hash_fast(path, strlen(path)) % UPDATE_JITTER);
-    int64_t at = last ? last + UPDATE_EVERY + jitter : seen + UPDATE_FIRST + jitter / 16;
+    int64_t at = last ? last + UPDATE_EVERY + jitter : seen + UPDATE_FIRST + jitter / 64;
 
     if (at > now + UPDATE_EVERY + UPDATE_JITTER)
         at = now + UPDATE_EVERY + jitter;
