@@ -139,8 +139,9 @@ struct scheduler_job_info {
 /* Every job that runs or waits: start with *i = 0; false past the last. */
 MUST_USE bool scheduler_job_each(struct scheduler *s, size_t *i, struct scheduler_job_info *out);
 
-/* A command of the user wants this environment now: a running job of lower priority is ended and queued again, and only
- * jobs of PRIORITY_FOREGROUND start until as many _end as _foreground calls came. A project that is not known is fine. */
+/* A command of the user wants this environment now: a running job of lower priority is ended and queued again, and
+ * only jobs of PRIORITY_FOREGROUND start until as many _end as _foreground calls came. A project that is not known is
+ * fine. */
 void scheduler_foreground(struct scheduler *s, const char *path);
 void scheduler_foreground_end(struct scheduler *s, const char *path);
 
