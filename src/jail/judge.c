@@ -16,6 +16,16 @@ static bool has_access(const struct jail_policy *p, enum jail_access access)
     return false;
 }
 
+/* Landlock's rules only add: what is writable stays so further down, but where a denied path splits the directory. */
+static bool has_nested_read(const struct jail_policy *p)
+{
+    for (size_t i = 0; i < p->n_paths; i++)
+        for (size_t k = i + 1; p->path[i].access == JAIL_WRITE && k < p->n_paths; k++)
+            if (p->path[k].access == JAIL_READ && jail_path_within(p->path[k].path, p->path[i].path))
+                return true;
+    return false;
+}
+
 static bool has_seccomp(const struct jail_policy *p)
 {
     return !p->no_seccomp && seccomp_is_there();
@@ -159,6 +169,10 @@ void judge_process(const struct jail_policy *p, struct jail_report *r)
             jail_report_lower(r, JAIL_SET_NETWORK, JAIL_NOT_ENFORCED, "without seccomp UDP gets out", NULL);
     }
     judge_files(p, r, landlock_text(abi), abi > 0);
+    if (p->files && abi && has_nested_read(p))
+        jail_report_lower(r, JAIL_SET_READONLY, JAIL_ADVISORY,
+                          "what lies in a writable directory, such as the environment in the project, is writable too",
+                          "isolation_level = \"namespace\"");
     if (p->files && abi == 0)
         jail_report_lower(r, JAIL_SET_FILES, JAIL_NOT_ENFORCED, "this kernel has no Landlock",
                           "the kernel's boot parameter lsm= must name landlock");

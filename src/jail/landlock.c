@@ -74,14 +74,14 @@ static bool is_cover(const struct jail_path *p)
     return p->access == JAIL_HIDE || p->access == JAIL_DENY;
 }
 
-/* Is `path` covered, or is something below it? */
-static bool is_covered(const struct rules *r, struct str path, bool *below)
+/* Is `path` covered, or has it, below a writable one, a read-only rule of its own; and is something below it covered? */
+static bool is_covered(const struct rules *r, struct str path, uint64_t rights, bool *below)
 {
     *below = false;
     for (size_t i = 0; i < r->p->n_paths; i++) {
         const struct jail_path *c = &r->p->path[i];
 
-        if (is_cover(c) && str_eq(c->path, path))
+        if (str_eq(c->path, path) && (is_cover(c) || (c->access == JAIL_READ && (rights & ~(uint64_t)FS_READ))))
             return true;
         *below |= is_cover(c) && jail_path_within(c->path, path);
     }
@@ -97,7 +97,7 @@ static bool grant_split(const struct rules *r, struct str path, uint64_t rights,
     struct err why = { 0 };
     bool below;
 
-    if (is_covered(r, path, &below))
+    if (is_covered(r, path, rights, &below))
         return true;
     if (!below)
         return grant(r, AT_FDCWD, path.p, rights, e);

@@ -327,6 +327,17 @@ static void pass_signal(struct launch *l, int sig, bool group)
     (void)link_send(l->link, &m, -1);
 }
 
+/* Ctrl-Z: so do we and our parent, which the shell knows, and go on with it. */
+static void stop_too(struct launch *l)
+{
+    if (!l->order.h.foreground)
+        return;
+    if (l->terminal)
+        pty_detach(&l->pty);
+    (void)kill(getppid(), SIGSTOP);
+    (void)kill(getpid(), SIGSTOP);
+}
+
 static void take_signal(struct launch *l)
 {
     struct signalfd_siginfo s;
@@ -353,16 +364,8 @@ static void take_signal(struct launch *l)
         return;
     l->signal_us[sig] = now;
     pass_signal(l, sig, s.ssi_code > 0); /* from the keyboard it is for all, from kill(2) for one */
-}
-
-/* The command stopped itself, or Ctrl-Z did: so do we, with our whole job, and go on with it. */
-static void stop_too(struct launch *l)
-{
-    if (!l->order.h.foreground)
-        return;
-    if (l->terminal)
-        pty_detach(&l->pty);
-    (void)kill(0, SIGSTOP);
+    if (sig == SIGTSTP)
+        stop_too(l);
 }
 
 /* False when it is over. */
@@ -377,8 +380,9 @@ static bool take_message(struct launch *l)
         return false;
     }
     switch (m.kind) {
-    case LINK_STOPPED:
-        stop_too(l);
+    case LINK_STOPPED: /* by Ctrl-Z in its terminal; a program that stops itself elsewhere must not stop its caller */
+        if (l->terminal && l->pty.raw)
+            stop_too(l);
         return true;
     case LINK_LIMIT:
         l->limit = jail_setting_name((enum jail_setting)m.value);

@@ -1,0 +1,584 @@
+"""The sandbox: what gets out of it, what still works in it, what is said about it.
+
+Every refusal has a control: the same attempt outside, as the same user, which succeeds. Else a missing tool would pass.
+"""
+import fcntl
+import json
+import os
+import pty
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+NOBODY = 65534
+LEVELS = ("process", "namespace", "container")
+USERS = ("root", "nobody") if os.geteuid() == 0 else ("self",)
+PYTHON = "/usr/bin/python3"
+TIMEOUT = 90
+TOML = ('[env]\n[container]\nisolation_level = "container"\nnetwork_policy = "isolated"\n[sandbox]\n'
+        '[security]\naudit_logging = false\n[sync]\n')
+
+# What must fail inside though it works outside, by what is allowed to be the answer. "-": works at that level.
+BLOCKED = {
+    "write_readonly": "EROFS EACCES", "write_environment": {"container": "-", "": "EROFS EACCES"},
+    "read_outside": "ENOENT EACCES", "read_home": "ENOENT EACCES",
+    "read_denied": "EACCES", "read_denied_file": "EACCES", "read_denied_slashes": "EACCES", "read_denied_link": "EACCES",
+    "read_denied_by_root": "EACCES ENOENT", "read_denied_by_cwd": "EACCES ENOENT",
+    "read_hidden": "EACCES", "list_hidden": {"process": "-", "": "EACCES"}, "uncover_by_chmod": "EROFS EACCES EPERM",
+    "uncover_by_rename": {"process": "-", "": "EBUSY EACCES EXDEV"}, "climb": "ENOENT EACCES", "inherited_descriptor": "EBADF",
+    "see_host_process": {"process": "-", "": "ESRCH"}, "signal_host_process": "ESRCH EPERM",
+    "read_host_environment": "ENOENT EACCES EPERM", "ptrace": "EPERM", "read_memory": "EPERM",
+    "new_user_namespace": "EPERM", "new_net_namespace": "EPERM", "key_ring": "EPERM", "new_key": "EPERM",
+    "io_uring": "EPERM", "user_faults": "EPERM", "compare_processes": "EPERM", "personality": "EPERM",
+    "file_handle": "EPERM", "i386_call": "signal 31", "host_tcp": "ECONNREFUSED EACCES",
+    "host_abstract": "ECONNREFUSED EACCES", "host_path_socket": "ECONNREFUSED EACCES",
+    "host_project_socket": "ECONNREFUSED EACCES", "internet": "ENETUNREACH EACCES", "mptcp": "EPROTONOSUPPORT",
+    "kernel_crypto": "EAFNOSUPPORT", "vsock": "EAFNOSUPPORT", "uevents": "EPROTONOSUPPORT",
+}
+# What works outside only for root, or only with more than a test may do: refused by name all the same.
+REFUSED = {
+    "uncover_by_umount": "EPERM", "remount_writable": "EPERM", "read_through_pid1": "EACCES ENOENT EPERM",
+    "open_disk": "ENOENT EACCES", "make_device": "EPERM EACCES", "write_core_pattern": "EROFS EACCES",
+    "read_kcore": "EROFS EACCES ENOENT EPERM ok", "trace_parent": "EPERM", "raise_limit": "EPERM ValueError",
+    "write_uid_map": "EPERM EACCES EROFS", "oom_shield": "EACCES EPERM", "new_namespace_by_clone3": "ENOSYS",
+    "enter_namespace": "EPERM", "splice_pages": "EPERM", "host_name": "EPERM", "change_root": "EPERM",
+    "mount_tmpfs": "EPERM", "new_mount_interface": "EPERM", "set_clock": "EPERM", "bpf": "EPERM",
+    "future_call": "ENOSYS", "x32_call": "ENOSYS", "type_into_terminal": "EPERM", "type_with_high_bits": "EPERM",
+    "raw_socket": "EPERM EACCES", "packet_socket": "EAFNOSUPPORT",
+}
+# What must go on working.
+WORKS = {"write_project": "process", "read_readonly": "", "run_system": "", "own_loopback": "process"}
+
+
+class Box:
+    """A project with an environment, things around it that must stay out of reach, and blast run as one user."""
+
+    def __init__(self, program, user):
+        self.program, self.user = program, user
+        self.top = Path(tempfile.mkdtemp(prefix="blast-sandbox-", dir="/tmp"))
+        self.path, self.home, self.outside, self.readonly = (self.top / n for n in ("project", "home", "outside", "ro"))
+        for d in (self.path, self.home / ".ssh", self.outside, self.readonly, self.path / "denied", self.path / "hidden"):
+            d.mkdir(parents=True)
+        for f in (self.home / ".ssh/id", self.outside / "secret", self.readonly / "file", self.path / "denied/file",
+                  self.path / "hidden/file", self.path / "token"):
+            f.write_text("secret\n")
+        (self.path / "to-denied").symlink_to("denied/file")
+        (self.path / "blast.toml").write_text(TOML)
+        (self.path / "pyproject.toml").write_text('[project]\nname = "app"\nversion = "1"\nrequires-python = ">=3.8"\n')
+        shutil.copy(HERE / "sandbox_attempts.py", self.path)
+        self.env = {"HOME": str(self.home), "BLAST_HOME": str(self.home / "blast"), "BLAST_NO_DAEMON": "1",
+                    "PATH": "/usr/local/bin:/usr/bin:/bin", "TERM": "dumb", "NO_COLOR": "1", "LANG": "C.UTF-8",
+                    "SECRET_TOKEN": "hunter2", "BLAST_SANDBOX_FILESYSTEM_READONLY_PATHS": f"/usr,/lib,/bin,{self.readonly}",
+                    "BLAST_SANDBOX_FILESYSTEM_DENIED_PATHS": "denied,token",
+                    "BLAST_SANDBOX_FILESYSTEM_HIDDEN_PATHS": "hidden", "BLAST_SECURITY_DEFAULT_POLICY": "standard",
+                    "BLAST_OFFLINE": "1", "BLAST_CONTAINER_NETWORK_POLICY": "isolated", "PYTHONDONTWRITEBYTECODE": "1"}
+        self.env.update({k: os.environ[k] for k in ("ASAN_OPTIONS", "UBSAN_OPTIONS") if k in os.environ})
+        self.sockets = []
+        if user == "nobody":
+            for p in [self.top, *self.top.rglob("*")]:
+                os.chown(p, NOBODY, NOBODY, follow_symlinks=False)
+        p = self.blast("start", "--no-activate", "--python", PYTHON)
+        assert p.returncode == 0, p.stderr
+
+    def words(self, *words):
+        drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if self.user == "nobody" else []
+        return drop + [str(w) for w in words]
+
+    def environment(self, level=None, **env):
+        more = {"BLAST_CONTAINER_ISOLATION_LEVEL": level} if level else {}
+        return {**self.env, **more, **env}
+
+    def outside_of(self, *words, **more):
+        return subprocess.run(self.words(*words), cwd=self.path, env=self.env, capture_output=True, text=True,
+                              timeout=TIMEOUT, stdin=subprocess.DEVNULL, **more)
+
+    def blast(self, *words, level=None, env=None, **more):
+        p = subprocess.run(self.words(self.program, *words), cwd=more.pop("cwd", self.path),
+                           env=self.environment(level, **(env or {})), capture_output=True, text=True, timeout=TIMEOUT,
+                           stdin=subprocess.DEVNULL, **more)
+        assert "Sanitizer" not in p.stderr and "runtime error:" not in p.stderr, p.stderr
+        return p
+
+    def run(self, *words, level="namespace", env=None, code=0, **more):
+        p = self.blast("run", "--no-sync", "--", *words, level=level, env=env, **more)
+        assert code is None or p.returncode == code, f"{words}: exit {p.returncode}, wanted {code}\n{p.stdout}\n{p.stderr}"
+        return p
+
+    def python(self, text, **more):
+        return self.run("python", "-c", text, **more)
+
+    def listen(self):
+        """Sockets of the host that must not be reached."""
+        tcp, abstract, ro, rw = socket.socket(), *(socket.socket(socket.AF_UNIX) for _ in range(3))
+        tcp.bind(("127.0.0.1", 0))
+        name = f"blast-test-{os.getpid()}-{self.user}"
+        abstract.bind("\0" + name)
+        ro.bind(str(self.readonly / "socket"))
+        rw.bind(str(self.path / "socket"))
+        for s in (tcp, abstract, ro, rw):
+            s.listen(64)
+            self.sockets.append(s)
+        for p in (self.readonly / "socket", self.path / "socket"):
+            p.chmod(0o777)
+        return {"port": tcp.getsockname()[1], "abstract": name}
+
+    def close(self):
+        for s in self.sockets:
+            s.close()
+        shutil.rmtree(self.top, ignore_errors=True)
+
+
+def make_box(program, user):
+    if not os.access(PYTHON, os.X_OK):
+        pytest.skip(f"no {PYTHON}, which every user may run")
+    if not (Path(program).parent / "blast-jail").exists():
+        pytest.skip("blast-jail is not built")
+    return Box(program, user)
+
+
+@pytest.fixture(scope="module", params=USERS)
+def box(program, request):
+    b = make_box(program, request.param)
+    yield b
+    b.close()
+
+
+def wait_for(what, seconds=20):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.01)
+
+
+def is_free(path):
+    with open(path, "a") as f:
+        try:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+# ------------------------------------------------------------ ways out
+
+def targets(box):
+    if not hasattr(box, "targets"):
+        sleeper = subprocess.Popen(box.words("sleep", "600"), env=box.env)
+        box.sleeper = sleeper
+        box.targets = {"project": str(box.path), "readonly": str(box.readonly), "outside": str(box.outside),
+                       "home": str(box.home), "pid": sleeper.pid, **box.listen()}
+    return box.targets
+
+
+def attempts(box, run, skip=()):
+    fd = os.open(box.outside, os.O_RDONLY)
+    try:
+        p = run(PYTHON, "sandbox_attempts.py", json.dumps({**targets(box), "fd": fd, "skip": list(skip)}),
+                pass_fds=(fd,))
+    finally:
+        os.close(fd)
+    assert p.returncode == 0, f"{p.stdout}\n{p.stderr}"
+    return json.loads(p.stdout)
+
+
+@pytest.fixture(scope="module")
+def control(box):
+    """What the same attempts give outside, as the same user."""
+    said = attempts(box, box.outside_of, skip=REFUSED)
+    yield said
+    box.sleeper.kill()
+    box.sleeper.wait()
+    for made in (box.path / ".venv/poison.pth", box.readonly / "made", box.path / "made"):
+        made.unlink(missing_ok=True)
+
+
+def wrong(got, wanted, level):
+    out = []
+    for name, answers in wanted.items():
+        if isinstance(answers, dict):
+            answers = answers.get(level, answers[""])
+        if answers == "-":
+            continue
+        if got[name].split()[0] not in answers.split() and got[name] != answers:
+            out.append(f"{name}: {got[name]}, wanted {answers}")
+    return out
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_nothing_gets_out(box, control, level):
+    got = attempts(box, lambda *words, **more: box.run(*words, level=level, code=None, **more))
+    assert not wrong(got["tries"], BLOCKED, level) + wrong(got["tries"], REFUSED, level)
+    for name, broken in WORKS.items():
+        assert got["tries"][name] == "ok" or broken == level, f"{name}: {got['tries'][name]}"
+    assert "SECRET_TOKEN" not in got["env"]
+    assert [n for n in got["fds"] if n > 3] == []  # 3 is the listing's own
+
+
+def test_the_same_attempts_succeed_outside(control):
+    """The control of the test above: a refusal counts only where there was something to refuse."""
+    machine = {"io_uring", "user_faults", "vsock", "kernel_crypto", "mptcp", "i386_call", "internet", "compare_processes"}
+    failed = {n: o for n, o in control["tries"].items() if n in BLOCKED and o != "ok"}
+    assert not {n: o for n, o in failed.items() if n not in machine}
+    assert len(failed) <= 4, failed
+    assert "SECRET_TOKEN" in control["env"]
+
+
+@pytest.mark.parametrize("without,layer", [("landlock", "mounts"), ("seccomp", "namespaces"),
+                                           ("landlock,seccomp", "namespaces alone")])
+def test_each_layer_holds_alone(box, control, without, layer):
+    """Files stay shut without Landlock; without seccomp the namespace forbids what the filter did."""
+    got = attempts(box, lambda *w, **m: box.run(*w, env={"BLAST_JAIL_WITHOUT": without}, code=None, **m),
+                   skip=("trace_parent",))["tries"]
+    files = {n: a for n, a in BLOCKED.items() if n.startswith(("read_", "write_", "list_", "uncover_", "climb", "host_"))}
+    assert not wrong(got, files, "namespace"), layer
+    if "seccomp" in without:
+        assert got["new_user_namespace"] == "ENOSPC"
+        assert got["mount_tmpfs"] == "EPERM" and got["uncover_by_umount"] == "EPERM" and got["change_root"] == "EPERM"
+
+
+def test_landlock_alone_guards_the_files_of_the_level_process(box, control):
+    got = attempts(box, lambda *w, **m: box.run(*w, level="process", env={"BLAST_JAIL_WITHOUT": "seccomp",
+                   "BLAST_SECURITY_DEFAULT_POLICY": "permissive"}, code=None, **m), skip=("trace_parent",))["tries"]
+    for name in ("read_outside", "read_home", "read_denied", "write_readonly", "write_environment"):
+        assert got[name] == "EACCES", f"{name}: {got[name]}"
+
+
+# ------------------------------------------------------------ what works
+
+PROGRAMS = {
+    "subprocess": "import subprocess; assert subprocess.run(['sh', '-c', 'echo hi'], capture_output=True).stdout == b'hi\\n'",
+    "multiprocessing": "import concurrent.futures as f\nwith f.ProcessPoolExecutor(2) as p: assert list(p.map(abs, [-1, -2])) == [1, 2]",
+    "shared memory": "from multiprocessing import shared_memory as m; s = m.SharedMemory(create=True, size=10); s.close(); s.unlink()",
+    "semaphore": "import multiprocessing as m; s = m.Semaphore(1); assert s.acquire(); s.release()",
+    "sqlite": "import sqlite3; c = sqlite3.connect('t.db'); c.execute('create table t(x)'); c.commit(); c.close(); import os; os.unlink('t.db')",
+    "asyncio": "import asyncio\nasync def f():\n p = await asyncio.create_subprocess_exec('true'); assert await p.wait() == 0\nasyncio.run(f())",
+    "threads": "import threading; t = threading.Thread(target=print); t.start(); t.join()",
+    "temporary files": "import tempfile; f = tempfile.NamedTemporaryFile(); f.write(b'x'); f.flush()",
+    "home": "import os; p = os.path.expanduser('~/x'); open(p, 'w').close(); os.unlink(p)",
+    "terminal of one's own": "import os, pty; m, s = pty.openpty(); assert os.isatty(s)",
+    "who am I": "import getpass, os; getpass.getuser(); os.getlogin if 0 else 0; os.cpu_count()",
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_run(box, level, name):
+    box.python(PROGRAMS[name], level=level)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_exit_codes_are_the_commands_own(box, level):
+    box.python("import sys; sys.exit(7)", level=level, code=7)
+    box.python("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", level=level, code=128 + 15)
+    p = box.run("no-such-command", level=level, code=127)
+    assert "run 'no-such-command' in the sandbox" in p.stderr
+    box.run("./blast.toml", level=level, code=126)
+
+
+def test_the_directory_is_kept_where_it_is_shown(box):
+    (box.path / "sub").mkdir(exist_ok=True)
+    assert box.run("pwd", cwd=box.path / "sub").stdout.strip() == str(box.path / "sub")
+    p = box.blast("run", "--no-sync", "--project", box.path, "--", "pwd", level="namespace", cwd=box.outside)
+    assert p.stdout.strip() == str(box.path) and "is not shown in it" in p.stderr
+
+
+def test_files_made_inside_belong_to_the_user(box):
+    box.run("sh", "-c", "echo x > owned; mkdir owned-dir")
+    uid = NOBODY if box.user == "nobody" else os.geteuid()
+    assert (box.path / "owned").stat().st_uid == uid and (box.path / "owned-dir").stat().st_uid == uid
+    (box.path / "owned").unlink()
+    (box.path / "owned-dir").rmdir()
+
+
+def test_root_runs_it_under_another_number(box):
+    if box.user != "root":
+        pytest.skip("for root alone")
+    p = box.start = subprocess.Popen(box.words(box.program, "run", "--no-sync", "--", "sleep", "30"), cwd=box.path,
+                                     env=box.environment("namespace"), stdin=subprocess.DEVNULL)
+    try:
+        found = []
+
+        def uid_of_sleep():
+            for d in Path("/proc").glob("[0-9]*"):
+                try:
+                    if (d / "cmdline").read_bytes() == b"sleep\x0030\x00" and d.stat().st_uid > 1 << 30:
+                        found.append(d.stat().st_uid)
+                except OSError:
+                    pass
+            return found
+        wait_for(uid_of_sleep)
+    finally:
+        p.terminate()
+        assert p.wait(TIMEOUT) == 128 + 15
+
+
+def test_changes_of_a_container_are_gone(box):
+    box.run("sh", "-c", "echo x > gone && cat gone && echo y >> .venv/pyvenv.cfg", level="container")
+    assert not (box.path / "gone").exists() and "y\n" not in (box.path / ".venv/pyvenv.cfg").read_text()
+
+
+def test_an_overlaid_environment_takes_changes_and_forgets_them(box):
+    env = {"BLAST_SANDBOX_FILESYSTEM_ENVIRONMENT": "overlay"}
+    box.run("sh", "-c", "echo x > .venv/new && cat .venv/new", env=env)
+    assert not (box.path / ".venv/new").exists()
+
+
+def test_pass_environment_lets_a_variable_in(box):
+    p = box.python("import os; print(os.environ.get('SECRET_TOKEN'))", env={"BLAST_SANDBOX_PASS_ENVIRONMENT": "SECRET_*"})
+    assert p.stdout == "hunter2\n"
+
+
+@pytest.mark.parametrize("policy,wanted", [("isolated", "ok"), ("none", "EACCES")])
+def test_networks_without_a_way_out(box, policy, wanted):
+    p = box.python("import socket\ntry:\n s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(); "
+                   "socket.create_connection(s.getsockname()); print('ok')\nexcept PermissionError: print('EACCES')",
+                   env={"BLAST_CONTAINER_NETWORK_POLICY": policy})
+    assert p.stdout.strip() == wanted
+
+
+def test_the_hosts_network_when_asked_for(box, control):
+    p = box.python(f"import socket; socket.create_connection(('127.0.0.1', {targets(box)['port']})); print('ok')",
+                   env={"BLAST_CONTAINER_NETWORK_POLICY": "host"})
+    assert p.stdout == "ok\n"
+
+
+# ------------------------------------------------------------ limits
+
+def test_the_number_of_processes_is_held(box):
+    fork = ("import os\nn = 0\nr, w = os.pipe()\ntry:\n for _ in range(60):\n  if os.fork() == 0:\n   os.close(w); os.read(r, 1);"
+            " os._exit(0)\n  n += 1\nexcept BlockingIOError: pass\nprint(n)\nos.close(w)")
+    assert int(box.outside_of(PYTHON, "-c", fork).stdout) == 60
+    assert 10 <= int(box.python(fork, env={"BLAST_SANDBOX_RESOURCES_PROCESS_LIMIT": "20"}).stdout) <= 20
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_largest_file_is_held(box, level):
+    p = box.python("import os\nfor f in (lambda: open('big', 'wb').write(b'x' * 3000000), lambda: os.truncate('big', 1 << 30)):\n"
+                   " try: f(); print('ok')\n except OSError as e: print(e.errno)", level=level,
+                   env={"BLAST_SANDBOX_FILESYSTEM_MAX_FILE_SIZE": "1M"})
+    assert p.stdout.split() == ["27", "27"]
+    (box.path / "big").unlink(missing_ok=True)
+
+
+def test_memory_is_held(box):
+    eat = "x = []\nfor _ in range(400): x.append(bytearray(b'x' * (1 << 20)))\nprint('ate')"
+    assert box.outside_of(PYTHON, "-c", eat).stdout == "ate\n"
+    p = box.python(eat + "\nimport time; time.sleep(5)", env={"BLAST_SANDBOX_RESOURCES_MEMORY_LIMIT": "100M"}, code=137)
+    assert "ended by the sandbox: memory_limit" in p.stderr
+
+
+def test_memory_that_is_a_disk_is_held(box):
+    fill = "import os\nfd = os.open('/tmp/fill', os.O_CREAT | os.O_WRONLY)\ntry:\n for _ in range(64): os.write(fd, b'x' * (1 << 20))\n print('ok')\nexcept OSError as e: print(e.errno)"
+    assert box.python(fill).stdout == "ok\n"
+    assert box.python(fill, env={"BLAST_SANDBOX_RESOURCES_DISK_LIMIT": "8M"}).stdout == "28\n"
+
+
+def test_processor_time_is_shared_out(box):
+    spin = ("import time, resource\nend = time.monotonic() + 2\nwhile time.monotonic() < end: pass\n"
+            "u = resource.getrusage(resource.RUSAGE_SELF); print(u.ru_utime + u.ru_stime)")
+    used = float(box.python(spin, env={"BLAST_SANDBOX_RESOURCES_CPU_LIMIT": "20"}).stdout)
+    assert used < 1.2  # a fifth of two seconds, and what a start may take; without the limit it is near two
+
+
+# ------------------------------------------------------------ the end
+
+DAEMON = ("import fcntl, os, signal, sys, time\nif os.fork() == 0:\n os.setsid()\n if os.fork() == 0:\n"
+          "  for s in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT): signal.signal(s, signal.SIG_IGN)\n"
+          "  f = open('held', 'w'); fcntl.flock(f, fcntl.LOCK_EX); open('ready', 'w').close()\n"
+          "  for fd in (0, 1, 2): os.close(fd)\n  time.sleep(600)\n os._exit(0)\n"
+          "while not os.path.exists('ready'): time.sleep(0.01)\n")
+
+
+@pytest.fixture
+def held(box):
+    for n in ("held", "ready"):
+        (box.path / n).unlink(missing_ok=True)
+    yield box.path / "held"
+    for n in ("held", "ready"):
+        (box.path / n).unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("level", ("process", "namespace"))
+def test_nothing_outlives_the_command(box, held, level):
+    box.python(DAEMON, level=level)
+    wait_for(lambda: is_free(held))
+
+
+@pytest.mark.parametrize("who", ("blast", "blast-jail"))
+def test_nothing_outlives_a_killed_launcher(box, held, who):
+    p = subprocess.Popen(box.words(box.program, "run", "--no-sync", "--", "python", "-c", DAEMON + "time.sleep(600)"),
+                         cwd=box.path, env=box.environment("namespace"), stdin=subprocess.DEVNULL)
+    wait_for((box.path / "ready").exists)
+    assert not is_free(held)
+    children = Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()
+    os.kill(p.pid if who == "blast" else int(children[0]), signal.SIGKILL)
+    p.wait(TIMEOUT)
+    wait_for(lambda: is_free(held))
+
+
+def test_no_group_and_no_mount_is_left(box):
+    def groups():
+        return [g for g in Path("/sys/fs/cgroup").rglob("blast-*-*") if not Path("/proc", g.name.split("-")[1]).exists()]
+    mounts = Path("/proc/self/mountinfo").read_text()
+    box.run("true", env={"BLAST_SANDBOX_RESOURCES_MEMORY_LIMIT": "1G"})
+    wait_for(lambda: not groups())
+    assert Path("/proc/self/mountinfo").read_text() == mounts
+
+
+def test_signals_reach_the_command(box):
+    p = subprocess.Popen(box.words(box.program, "run", "--no-sync", "--", "python", "-c",
+                         "import signal, sys, time\nsignal.signal(signal.SIGUSR1, lambda *a: sys.exit(9))\n"
+                         "print('up', flush=True)\ntime.sleep(60)"),
+                         cwd=box.path, env=box.environment("namespace"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    assert p.stdout.readline() == b"up\n"
+    p.send_signal(signal.SIGUSR1)
+    assert p.wait(TIMEOUT) == 9
+
+
+# ------------------------------------------------------------ terminals
+
+def in_terminal(box, *words, level="namespace"):
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.chdir(box.path)
+        w = box.words(*words)
+        os.execvpe(w[0], w, box.environment(level))
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 31, 97, 0, 0))
+    return pid, fd
+
+
+def read_until(fd, text, seconds=30):
+    said, end = b"", time.monotonic() + seconds
+    while text not in said:
+        assert time.monotonic() < end, said
+        if select.select([fd], [], [], 0.2)[0]:
+            try:
+                said += os.read(fd, 4096)
+            except OSError:
+                break
+    assert text in said, said
+    return said
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_terminal_of_its_own(box, level):
+    pid, fd = in_terminal(box, box.program, "run", "--no-sync", "--", "python", "-c",
+                          "import os, sys\nprint(os.ttyname(0), os.isatty(1), 'size', *os.get_terminal_size())\n"
+                          "try: input('ask> ')\nexcept KeyboardInterrupt: print('interrupted'); sys.exit(3)", level=level)
+    ours = os.ptsname(fd) if hasattr(os, "ptsname") else os.readlink(f"/proc/{pid}/fd/0")
+    said = read_until(fd, b"ask> ")
+    assert b"/dev/pts/" in said and b"True" in said
+    if level != "process":
+        assert b"/dev/pts/0 " in said
+    else:
+        assert ours.encode() + b" " not in said
+    os.write(fd, b"\x03")
+    read_until(fd, b"interrupted")
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
+    os.close(fd)
+
+
+def test_ctrl_z_stops_the_job_and_fg_goes_on(box):
+    pid, fd = in_terminal(box, "bash", "--norc", "-i")
+    os.write(f"PS1='$ '; {box.program} run --no-sync -- python -c 'import time; print(\"u\"+\"p\", flush=True); time.sleep(60)'\n".encode()
+             and fd, f"{box.program} run --no-sync -- python -c 'import time; print(\"u\"+\"p\", flush=True); time.sleep(60)'\n".encode())
+    read_until(fd, b"\nup")
+    os.write(fd, b"\x1a")
+    read_until(fd, b"Stopped")
+    os.write(fd, b"fg\n")
+    read_until(fd, b"run --no-sync")
+    time.sleep(0)
+    os.write(fd, b"\x03")
+    read_until(fd, b"KeyboardInterrupt")
+    os.write(fd, b"exit\n")
+    os.waitpid(pid, 0)
+    os.close(fd)
+
+
+# ------------------------------------------------------------ what is said, and what is refused
+
+def test_check_says_by_what_each_setting_is_kept(box):
+    p = box.blast("sandbox", "check", "--json", level="namespace")
+    rows = {r["setting"]: r for r in json.loads(p.stdout)["enforcement"]["settings"]}
+    assert p.returncode == 0
+    assert rows["isolation_level"]["state"] == "hard" and rows["network_policy"]["state"] == "hard"
+    assert rows["denied_paths"]["state"] == "hard" and "mount namespace" in rows["denied_paths"]["mechanism"]
+    assert "bandwidth_limit" not in rows
+    text = box.blast("sandbox", "check", level="namespace").stdout
+    assert "isolation_level" in text and "a command would run" in text
+
+
+def test_show_prints_the_policy(box):
+    p = json.loads(box.blast("sandbox", "show", "--json", level="namespace").stdout)
+    paths = {x["path"]: x["access"] for x in p["policy"]["paths"]}
+    assert paths[str(box.path)] == "write" and paths[str(box.path / ".venv")] == "read"
+    assert paths[str(box.path / "denied")] == "deny" and len(p["digest"]) == 64
+
+
+def test_strict_refuses_what_cannot_be_kept(box):
+    env = {"BLAST_SECURITY_DEFAULT_POLICY": "strict", "BLAST_CONTAINER_NETWORK_POLICY": "allowlist"}
+    p = box.run("true", env=env, code=125)
+    assert "default_policy is strict" in p.stderr and "allow_outbound is not enforced" in p.stderr
+    assert "allow_degraded" in p.stderr
+    assert box.blast("sandbox", "check", level="namespace", env=env).returncode == 5
+    box.run("true", env={**env, "BLAST_SECURITY_ALLOW_DEGRADED": "allow_outbound"})
+
+
+def test_an_allowlist_is_closed_while_there_is_no_gateway(box, control):
+    p = box.python(f"import socket\ntry: socket.create_connection(('127.0.0.1', {targets(box)['port']}))\nexcept OSError: print('shut')",
+                   env={"BLAST_CONTAINER_NETWORK_POLICY": "allowlist"})
+    assert p.stdout == "shut\n" and "nothing gets out" in p.stderr
+
+
+def test_without_namespaces_it_says_so(box):
+    env = {"BLAST_JAIL_WITHOUT": "userns"}
+    p = box.run("true", env=env)
+    assert "the sandbox is at level process, not namespace" in p.stderr
+    p = box.run("true", env={**env, "BLAST_SECURITY_DEFAULT_POLICY": "strict"}, code=125)
+    assert "isolation_level is not enforced" in p.stderr
+
+
+def test_blast_inside_blast_is_refused_clearly(box):
+    if not str(box.program).startswith(("/usr", "/tmp")):
+        pytest.skip("the program is not where the sandbox shows files")
+    env = {"BLAST_SANDBOX_FILESYSTEM_READONLY_PATHS": f"/usr,/lib,/bin,{Path(box.program).parent}",
+           "BLAST_SANDBOX_PASS_ENVIRONMENT": "BLAST_*,ASAN_OPTIONS"}
+    p = box.run(box.program, "run", "--no-sync", "--", "true", env=env, code=None)
+    assert p.returncode != 0 or "not namespace" in p.stderr
+    assert "Traceback" not in p.stderr and p.stderr.strip()
+
+
+def test_no_sandbox_needs_a_permissive_policy(box):
+    p = box.blast("run", "--no-sync", "--no-sandbox", "--", "true", level="namespace")
+    assert p.returncode == 5 and "blast trust" in p.stderr
+    p = box.blast("run", "--no-sync", "--no-sandbox", "--", "cat", box.outside / "secret", level="namespace",
+                  env={"BLAST_SECURITY_DEFAULT_POLICY": "permissive"})
+    assert p.returncode == 0 and p.stdout == "secret\n"
+
+
+def test_a_path_that_would_show_the_machine_is_an_error(box):
+    p = box.run("true", env={"BLAST_SANDBOX_FILESYSTEM_ALLOWED_PATHS": "/run"}, code=None)
+    assert p.returncode in (2, 125) and "'/run' cannot be shown" in p.stderr
+
+
+def test_a_directory_as_standard_input_is_refused(box):
+    fd = os.open(box.outside, os.O_RDONLY)
+    p = subprocess.run(box.words(box.program, "run", "--no-sync", "--", "true"), cwd=box.path,
+                       env=box.environment("namespace"), stdin=fd, capture_output=True, text=True, timeout=TIMEOUT)
+    os.close(fd)
+    assert p.returncode == 125 and "descriptor 0 is a directory" in p.stderr
+
+
+if __name__ == "__main__":
+    sys.exit(pytest.main([__file__]))
