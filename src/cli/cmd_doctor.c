@@ -4,13 +4,16 @@
 #include <unistd.h>
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "build_config.h"
 #include "cli/common.h"
+#include "cli/daemon_link.h"
 #include "cli/ui.h"
 #include "env/env.h"
 #include "python/discover.h"
 #include "store/store.h"
 #include "sync/env_layer.h"
+#include "wire/seat.h"
 
 struct finding {
     const char *what;
@@ -101,6 +104,40 @@ static void look_at_env(struct cmd *c, struct workspace *w, struct findings *f)
     env_close(&env);
 }
 
+/* The newest report that a crash of the daemon left, if any; their names begin with the time. */
+static void look_at_crashes(struct arena *a, const char *dir, struct findings *f)
+{
+    AUTO_FILE_LIST list = { NULL };
+    const struct dirent *d;
+    struct err ignored = { 0 };
+    struct str newest = STR("");
+    size_t n = 0;
+
+    if (!file_exists(AT_FDCWD, dir) || !file_list_open(AT_FDCWD, dir, &list, &ignored))
+        return;
+    for (; file_list_next(&list, &d, &ignored); n++)
+        if (str_cmp(str_of(d->d_name), newest) > 0)
+            newest = arena_str(a, str_of(d->d_name));
+    if (n)
+        add(f, "daemon", arena_printf(a, "crashed: %zu reports, the newest is %s/" STR_FMT, n, dir, STR_ARG(newest)),
+            false);
+}
+
+static void look_at_daemon(struct cmd *c, const struct workspace *w, struct findings *f)
+{
+    AUTO_WIRE client = { .fd = -1 };
+    struct err e = { 0 };
+    struct seat seat;
+
+    if (!seat_find(&w->dirs, c->a, &seat, &e) || (daemon_link_allowed(c) && !wire_connect_any(&w->dirs, &client, &e)))
+        add(f, "daemon", arena_printf(c->a, "%s", e.text), true);
+    else if (client.fd >= 0)
+        add(f, "daemon", arena_printf(c->a, "runs, pid %llu, blast %s", (unsigned long long)client.pid, client.build),
+            false);
+    if (!e.kind)
+        look_at_crashes(c->a, seat.crash, f);
+}
+
 static void print(const struct findings *f)
 {
     for (size_t i = 0; i < f->n; i++)
@@ -143,6 +180,7 @@ bool cmd_doctor(struct cmd *c, struct err *e)
     look_at_space(c->a, f, "store", w.dirs.store);
     look_at_pythons(c, &w, f);
     look_at_env(c, &w, f);
+    look_at_daemon(c, &w, f);
     common_warnings(&w);
     if (ui.json)
         print_json(f);

@@ -697,6 +697,8 @@ def test_a_crash_leaves_a_report(daemon):
     assert f"pid {pid}\n" in text and f"signal {signal.SIGSEGV.value}\n" in text and f"sent by {os.getpid()}" in text
     assert "blastd" in text and "listens on" in text
     assert daemon.start() != pid
+    found = [f["text"] for f in daemon.blast("doctor", "--json", code=None).json["findings"] if f["about"] == "daemon"]
+    assert any(str(report) in f for f in found) and any(f"runs, pid {daemon.pid}" in f for f in found), found
 
 
 def test_becomes_the_program_that_replaced_it(daemon, folder):
