@@ -58,7 +58,7 @@ static void print_text(struct cmd *c, const struct workspace *w, const struct sy
             o->seq ? arena_printf(c->a, "  generation %u", o->seq).p : "",
             (unsigned long long)ms);
     if (not_enforced.n)
-        ui_note("%snot enforced yet%s (no sandbox, no daemon in this version): " STR_FMT, ui_on(stderr, UI_YELLOW),
+        ui_note("%snot enforced%s: " STR_FMT, ui_on(stderr, UI_YELLOW),
                 ui_on(stderr, UI_PLAIN), STR_ARG(not_enforced));
 }
 

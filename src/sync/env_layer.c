@@ -1,3 +1,4 @@
+#include "jail/compile.h"
 #include "sync/env_layer.h"
 
 #include "base/arena.h"
@@ -410,19 +411,16 @@ bool env_layer_remove(struct workspace *w, struct env *env, struct str_list name
 
 struct str env_layer_unenforced(const struct workspace *w)
 {
-    static const char *const level[] = { "process", "namespace", "container" };
-    static const char *const network[] = { "isolated", "allowlist", "host", "none" };
     const struct config *c = &w->config;
     AUTO_BUF b = { .limit = 4096 };
 
-    if (!c->found)
+    if (!jail_is_wanted(c))
         return STR("");
-    (void)buf_printf(&b, "isolation_level=%s", level[c->container_isolation_level]);
-    if (c->sandbox_network_isolation)
-        (void)buf_printf(&b, ", network_policy=%s", network[c->container_network_policy]);
-    if (c->container_resource_limits || c->sandbox_resource_control)
-        (void)buf_printf(&b, ", resource limits");
-    if (c->sandbox_filesystem_isolation)
-        (void)buf_printf(&b, ", filesystem rules");
+    (void)buf_printf(&b, "what is started from an activated shell (blast run and builds go into the sandbox)");
+    if (c->sandbox_network_isolation && c->container_network_policy == CONFIG_NETWORK_ALLOWLIST &&
+        c->sandbox_network_allow_outbound)
+        (void)buf_printf(&b, ", allow_outbound (nothing gets out of the sandbox in this version)");
+    if (c->origin[CONFIG_KEY_sandbox_filesystem_tracking].layer != CONFIG_DEFAULT)
+        (void)buf_printf(&b, ", tracking");
     return arena_str(w->a, buf_done(&b));
 }

@@ -1,7 +1,7 @@
 /* EnvironmentLayer: the environment of a workspace, found, made, changed by one generation at a time.
  *
- * EnvironmentState is env/ (the generation that is current and its manifest). Container and ResourceManager, the
- * sandbox's side, are not part of this version: env_layer_unenforced() says which settings therefore do nothing.
+ * EnvironmentState is env/ (the generation that is current and its manifest). Container and ResourceManager are jail/
+ * (policy, launcher, cgroup); env_layer_unenforced() says what of the settings is enforced nowhere yet.
  */
 #pragma once
 
@@ -49,5 +49,6 @@ MUST_USE bool env_layer_apply(struct workspace *w, struct env *env, const struct
 MUST_USE bool env_layer_remove(struct workspace *w, struct env *env, struct str_list names, struct str command,
                                struct apply_result *out, struct err *e);
 
-/* The settings of blast.toml that this version does not enforce, in one line; n == 0: nothing is asked for. */
+/* What of blast.toml's sandbox this version enforces nowhere, in one line; n == 0: nothing is asked for. What this machine
+ * cannot enforce is another matter: `blast sandbox check` tries. */
 MUST_USE struct str env_layer_unenforced(const struct workspace *w);

@@ -58,7 +58,9 @@ def outcome(f):
     said = os.read(r, 200).decode()
     os.close(r)
     status = os.waitpid(pid, 0)[1]
-    return f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else said
+    if os.WIFSIGNALED(status):
+        return f"signal {os.WTERMSIG(status)}"
+    return said or ("ok" if status == 0 else "nothing")  # an exec says nothing
 
 
 def read(path):
