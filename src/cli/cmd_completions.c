@@ -47,7 +47,8 @@ static void bash(void)
         choices(k);
         ui_out("' ;;\n");
     }
-    ui_out("    esac\n    if [[ $plain != '' && $cur != -* ]]; then words=$plain\n    elif [[ $cmd != '' && $cur != -* ]]; then COMPREPLY=( $(compgen -f -- \"$cur\") ); return; fi\n"
+    ui_out("    esac\n    if [[ $plain != '' && $cur != -* ]]; then words=$plain\n"
+           "    elif [[ $cmd != '' && $cur != -* ]]; then COMPREPLY=( $(compgen -f -- \"$cur\") ); return; fi\n"
            "    COMPREPLY=( $(compgen -W \"$words\" -- \"$cur\") )\n}\n"
            "complete -o filenames -F _blast blast\n");
 }

@@ -115,7 +115,8 @@ bool cmd_sandbox(struct cmd *c, struct err *e)
     bool checks = str_eq(verb, STR("check"));
 
     if (c->options.words.n != 1 || (!checks && !str_eq(verb, STR("show")))) {
-        (void)err_set(e, ERR_CONFIG, verb.n ? "'" STR_FMT "' is no verb of blast sandbox" : "blast sandbox needs a verb" STR_FMT,
+        (void)err_set(e, ERR_CONFIG,
+                      verb.n ? "'" STR_FMT "' is no verb of blast sandbox" : "blast sandbox needs a verb" STR_FMT,
                       STR_ARG(verb));
         return err_hint(e, "blast sandbox check, or blast sandbox show");
     }

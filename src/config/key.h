@@ -1,4 +1,5 @@
-/* The keys of config/keys.def as a table, and their values as text and as TOML. For config/ and for sync/trust.c, which compares layers. */
+/* The keys of config/keys.def as a table, and their values as text and as TOML. For config/ and for sync/trust.c, which
+ * compares layers. */
 #pragma once
 
 #include <stdbool.h>

@@ -46,7 +46,7 @@ struct env {
     bool repaired;         /* opening finished or undid an interrupted change */
     uint32_t current;      /* sequence number of the current generation; 0: none or plain */
     uint32_t tree;         /* number of the directory that holds it */
-    struct str boot;       /* settings of Blast's own start-up files in new generations (install/boot.h); n == 0: none */
+    struct str boot;       /* settings of Blast's own start-up files in new generations (install/boot.h); or n == 0 */
 };
 
 struct env_new {

@@ -423,8 +423,8 @@ struct candidate *catalog_candidate(struct catalog *c, uint32_t project, uint32_
 
 /* ------------------------------------------------------------ metadata */
 
-/* A file without a hash is known by where it lies; url_is_file() ones are not kept at all (see catalog_learned). A build
- * may say different things to different interpreters. */
+/* A file without a hash is known by where it lies; url_is_file() ones are not kept at all (see catalog_learned). A
+ * build may say different things to different interpreters. */
 static uint64_t key_of(const struct catalog *c, const struct catalog_project *p, const struct candidate *cand)
 {
     const struct listing_file *f = catalog_file(p, cand);

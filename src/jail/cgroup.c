@@ -355,7 +355,8 @@ static bool limit(const struct cgroup *g, enum cgroup_kind k, const struct jail_
 static void apply(const struct cgroup *g, const struct jail_policy *p, const char *io_path, struct arena *a,
                   const bool *wanted, struct jail_report *r)
 {
-    static const char *const delegate = "start the session in a delegated group: systemd-run --user --scope -p Delegate=yes";
+    static const char *const delegate = "start the session in a delegated group: "
+                                        "systemd-run --user --scope -p Delegate=yes";
 
     for (unsigned k = 0; k < CGROUP_KINDS; k++) {
         enum jail_setting s = setting_of[k];
@@ -443,9 +444,11 @@ void cgroup_remove(struct cgroup *g)
     for (unsigned k = 0; k < CGROUP_KINDS; k++) {
         if (!is_first(g, k))
             continue;
-        for (unsigned i = 0; unlinkat(g->base[k], g->name, AT_REMOVEDIR) < 0 && errno == EBUSY && i < REMOVE_TRIES; i++) {
+        for (unsigned i = 0; i < REMOVE_TRIES; i++) {
             struct timespec pause = { 0, 5000000 };
 
+            if (unlinkat(g->base[k], g->name, AT_REMOVEDIR) == 0 || errno != EBUSY)
+                break;
             end_processes(g, k);
             (void)nanosleep(&pause, NULL);
         }

@@ -200,7 +200,10 @@ static void builds_see_neither_home_nor_network(void **state)
 {
     static const char *const interpreter[] = { "/nonexistent/python", NULL };
     struct jail_build b = {
-        .source = "/nonexistent/src", .output = "/nonexistent/out", .home = "/nonexistent/home", .interpreter = interpreter
+        .source = "/nonexistent/src",
+        .output = "/nonexistent/out",
+        .home = "/nonexistent/home",
+        .interpreter = interpreter,
     };
     AUTO_MADE m = { 0 };
 

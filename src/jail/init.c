@@ -169,7 +169,8 @@ static bool has_no_directory(struct err *e)
 
     for (int fd = 0; fd < 3; fd++)
         if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
-            return err_set(e, ERR_ENVIRONMENT, "standard descriptor %d is a directory, which leads out of the sandbox", fd);
+            return err_set(e, ERR_ENVIRONMENT, "standard descriptor %d is a directory, which leads out of the sandbox",
+                           fd);
     return true;
 }
 

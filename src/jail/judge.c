@@ -94,7 +94,8 @@ static void judge_common(const struct jail_policy *p, struct jail_report *r)
 {
     judge_system_calls(p, r);
     if (p->asked_tracking)
-        jail_report_lower(r, JAIL_SET_TRACKING, JAIL_NOT_ENFORCED, "access to files is not recorded by this version", NULL);
+        jail_report_lower(r, JAIL_SET_TRACKING, JAIL_NOT_ENFORCED, "access to files is not recorded by this version",
+                          NULL);
 }
 
 void judge_begin(const struct jail_policy *p, struct jail_report *r)
@@ -104,7 +105,8 @@ void judge_begin(const struct jail_policy *p, struct jail_report *r)
     jail_report_set(r, JAIL_SET_ISOLATION, JAIL_HARD, "user, mount, pid, ipc, uts and cgroup namespaces");
     jail_report_set(r, JAIL_SET_PROCESSES, JAIL_HARD, "pid namespace");
     jail_report_set(r, JAIL_SET_PRIVILEGES, JAIL_HARD,
-                    geteuid() == 0 ? "another kernel id, no capabilities, no_new_privs" : "no capabilities, no_new_privs");
+                    geteuid() == 0 ? "another kernel id, no capabilities, no_new_privs"
+                                   : "no capabilities, no_new_privs");
     judge_network(p, r);
     judge_files(p, r, abi_of(p) ? "mount namespace, Landlock" : "mount namespace", true);
     if (p->files) {
@@ -152,7 +154,10 @@ void judge_process(const struct jail_policy *p, struct jail_report *r)
 
     judge_common(p, r);
     if (asked)
-        jail_report_set(r, JAIL_SET_ISOLATION, JAIL_HARD, abi && seccomp ? "Landlock, seccomp" : abi ? "Landlock" : "seccomp");
+        jail_report_set(r, JAIL_SET_ISOLATION, JAIL_HARD,
+                        abi && seccomp ? "Landlock, seccomp"
+                        : abi          ? "Landlock"
+                                       : "seccomp");
     jail_report_set(r, JAIL_SET_PROCESSES, JAIL_ADVISORY, abi >= 6 ? "Landlock scope" : NULL);
     jail_report_lower(r, JAIL_SET_PROCESSES, abi >= 6 ? JAIL_ADVISORY : JAIL_NOT_ENFORCED,
                       abi >= 6 ? "other processes can be seen, and descendants outlive a launcher that is killed"
@@ -179,7 +184,8 @@ void judge_process(const struct jail_policy *p, struct jail_report *r)
     if (has_access(p, JAIL_HIDE) && p->files)
         jail_report_lower(r, JAIL_SET_HIDDEN, JAIL_ADVISORY, "names and sizes can be seen, contents not", NULL);
     if (p->files)
-        jail_report_set(r, JAIL_SET_SOCKETS, seccomp ? JAIL_HARD : JAIL_NOT_ENFORCED, seccomp ? "seccomp: no AF_UNIX" : NULL);
+        jail_report_set(r, JAIL_SET_SOCKETS, seccomp ? JAIL_HARD : JAIL_NOT_ENFORCED,
+                        seccomp ? "seccomp: no AF_UNIX" : NULL);
 }
 
 /* ------------------------------------------------------------ why there are no namespaces */

@@ -13,7 +13,7 @@ void judge_begin(const struct jail_policy *p, struct jail_report *r);
 void judge_limits(const struct jail_policy *p, struct jail_report *r);
 /* What the level process keeps, by Landlock and the filter of system calls alone. */
 void judge_process(const struct jail_policy *p, struct jail_report *r);
-/* User namespaces cannot be made: says why, by what the machine's settings are; `failure` is what the kernel refused. */
+/* User namespaces cannot be made: says why, by the machine's settings; `failure` is what the kernel refused. */
 void judge_no_namespaces(const struct jail_policy *p, const char *failure, struct jail_report *r);
 /* Is this errno how a kernel, or a profile, refuses them? */
 MUST_USE bool judge_is_namespace_refusal(int sys);

@@ -74,7 +74,7 @@ static bool is_cover(const struct jail_path *p)
     return p->access == JAIL_HIDE || p->access == JAIL_DENY;
 }
 
-/* Is `path` covered, or has it, below a writable one, a read-only rule of its own; and is something below it covered? */
+/* Is `path` covered, or has it, below a writable one, a read-only rule of its own; is something below it covered? */
 static bool is_covered(const struct rules *r, struct str path, uint64_t rights, bool *below)
 {
     *below = false;

@@ -130,8 +130,9 @@ static bool attach(const struct builder *b, int mount, const char *path, mode_t 
 
 /* A second mount of something inside, with attributes, on `path`. */
 static bool attach_clone(const struct builder *b, int dir, const char *from, unsigned attr, const char *path,
-                         mode_t mode, struct err *e)
+                         struct err *e)
 {
+    struct stat st;
     AUTO_FD clone = open_tree(dir, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (from[0] ? 0u : AT_EMPTY_PATH));
     struct mount_attr at = { .attr_set = attr };
 
@@ -139,7 +140,9 @@ static bool attach_clone(const struct builder *b, int dir, const char *from, uns
         return err_sys(e, "clone '%s' for '%s'", from, path);
     if (mount_setattr(clone, "", AT_EMPTY_PATH, &at, sizeof at) < 0)
         return err_sys(e, "restrict the mount of '%s'", path);
-    return attach(b, clone, path, mode, e);
+    if (fstat(clone, &st) < 0)
+        return err_sys(e, "look at the mount of '%s'", path);
+    return attach(b, clone, path, st.st_mode, e);
 }
 
 /* ------------------------------------------------------------ the pool */
@@ -169,7 +172,7 @@ static bool mount_private(struct builder *b, const char *path, mode_t mode, unsi
 {
     char dir[32];
 
-    return draw(b, mode, dir, e) && attach_clone(b, b->root, dir, QUIET | attr, path, S_IFDIR, e);
+    return draw(b, mode, dir, e) && attach_clone(b, b->root, dir, QUIET | attr, path, e);
 }
 
 /* The lower layer and the two directories of the upper one hang in the pool while the overlay is made, under names that
@@ -220,17 +223,18 @@ static bool is_passage(const struct builder *b, size_t i)
 
 static bool cover_dir(const struct builder *b, const char *path, bool passage, struct err *e)
 {
-    static const char *const shut[] = { "mode=0000", "size=4k", NULL }, *const pass[] = { "mode=0111", "size=64k", NULL };
+    static const char *const shut[] = { "mode=0000", "size=4k", NULL };
+    static const char *const pass[] = { "mode=0111", "size=64k", NULL };
+    const unsigned attr = QUIET | MOUNT_ATTR_NOEXEC | (passage ? 0u : MOUNT_ATTR_RDONLY);
     AUTO_FD fs = -1;
 
     /* One to pass through is made read-only at the end, when the mount points in it are there. */
-    return new_fs("tmpfs", passage ? pass : shut, QUIET | MOUNT_ATTR_NOEXEC | (passage ? 0u : MOUNT_ATTR_RDONLY), &fs, e) &&
-           attach(b, fs, path, S_IFDIR, e);
+    return new_fs("tmpfs", passage ? pass : shut, attr, &fs, e) && attach(b, fs, path, S_IFDIR, e);
 }
 
 static bool cover_file(const struct builder *b, const char *path, struct err *e)
 {
-    return attach_clone(b, b->root, NOTHING, QUIET | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, path, S_IFREG, e);
+    return attach_clone(b, b->root, NOTHING, QUIET | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, path, e);
 }
 
 static bool cover(const struct builder *b, size_t i, struct err *e)
@@ -250,8 +254,8 @@ static bool cover(const struct builder *b, size_t i, struct err *e)
     if (at < 0 || fstat(at, &st) < 0)
         return err_sys(e, "open '" STR_FMT "' to cover it", STR_ARG(p->path));
     if (!S_ISDIR(st.st_mode) && st.st_nlink > 1)
-        jail_report_lower(b->r, setting, JAIL_ADVISORY, "a file of it has further names (hard links), which may be shown",
-                          NULL);
+        jail_report_lower(b->r, setting, JAIL_ADVISORY,
+                          "a file of it has further names (hard links), which may be shown", NULL);
     return S_ISDIR(st.st_mode) ? cover_dir(b, p->path.p, is_passage(b, i), e) : cover_file(b, p->path.p, e);
 }
 
@@ -315,7 +319,8 @@ static bool build_dev(struct builder *b, struct err *e)
     AUTO_FD dev = -1, pts = -1, sealed = -1;
     struct mount_attr ro = { .attr_set = MOUNT_ATTR_RDONLY };
 
-    if (!new_fs("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, &dev, e) || !attach(b, dev, "/dev", S_IFDIR, e))
+    if (!new_fs("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, &dev, e) ||
+        !attach(b, dev, "/dev", S_IFDIR, e))
         return false;
     for (size_t i = 0; i < SOURCE_DEVICES; i++) {
         char path[32];
@@ -349,14 +354,14 @@ static bool mask_proc(const struct builder *b, struct err *e)
         (void)snprintf(path, sizeof path, "/proc/%s", covered[i]);
         AUTO_FD at = open_inside(b, path, O_PATH);
 
-        if (at >= 0 && !attach_clone(b, b->root, "dev/null", MOUNT_ATTR_NOSUID | MOUNT_ATTR_RDONLY, path, S_IFREG, e))
+        if (at >= 0 && !attach_clone(b, b->root, "dev/null", MOUNT_ATTR_NOSUID | MOUNT_ATTR_RDONLY, path, e))
             return false;
     }
     for (size_t i = 0; i < COUNT(readonly); i++) {
         (void)snprintf(path, sizeof path, "/proc/%s", readonly[i]);
         AUTO_FD at = open_inside(b, path, O_PATH);
 
-        if (at >= 0 && !attach_clone(b, at, "", QUIET | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, path, S_IFDIR, e))
+        if (at >= 0 && !attach_clone(b, at, "", QUIET | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, path, e))
             return false;
     }
     return true;

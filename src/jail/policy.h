@@ -2,8 +2,8 @@
  *
  * blast compiles it, shows it (`blast sandbox show`), and hands it to blast-jail as JSON in a sealed memfd; blast-jail
  * obeys it and reads no configuration. A change of blast.toml during a run therefore changes nothing. All texts live
- * in the arena the policy was made in. Paths are absolute, without `.`, `..`, doubled or trailing slashes, and sorted so
- * that a directory comes before what lies in it: that is the order of mounting.
+ * in the arena the policy was made in. Paths are absolute, without `.`, `..`, doubled or trailing slashes, and sorted
+ * so that a directory comes before what lies in it: that is the order of mounting.
  */
 #pragma once
 

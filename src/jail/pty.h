@@ -1,5 +1,5 @@
-/* The terminal of an interactive command: its own one inside, relayed to the user's. The user's terminal is never handed
- * in: what has it open can read what is typed later, or type into the shell (CVE-2017-5226). */
+/* The terminal of an interactive command: its own one inside, relayed to the user's. The user's terminal is never
+ * handed in: what has it open can read what is typed later, or type into the shell (CVE-2017-5226). */
 #pragma once
 
 #include <poll.h>

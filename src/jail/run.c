@@ -47,7 +47,8 @@ static void put_texts(struct buf *b, const char *const *list)
 }
 
 /* Sealed, so that what was decided is what is done. */
-static bool make_order(const struct jail_policy *p, const struct jail_command *c, bool only_try, int *out, struct err *e)
+static bool make_order(const struct jail_policy *p, const struct jail_command *c, bool only_try, int *out,
+                       struct err *e)
 {
     AUTO_BUF policy = { .limit = JAIL_POLICY_MAX }, all = { .limit = LAUNCH_MAX };
     struct launch_header h = {
@@ -103,7 +104,12 @@ static bool find_program(char out[PATH_MAX], struct err *e)
 static bool spawn(const struct jail_command *c, int order, int status, pid_t *pid, struct err *e)
 {
     char path[PATH_MAX];
-    char *argv[] = { (char *)(uintptr_t) "blast-jail", (char *)(uintptr_t)ORDER_FD, (char *)(uintptr_t)STATUS_FD, NULL };
+    char *argv[] = {
+        (char *)(uintptr_t) "blast-jail",
+        (char *)(uintptr_t)ORDER_FD,
+        (char *)(uintptr_t)STATUS_FD,
+        NULL,
+    };
     char *env[] = { NULL };
     posix_spawn_file_actions_t fa;
     posix_spawnattr_t at;

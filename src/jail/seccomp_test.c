@@ -1,4 +1,4 @@
-/* The filter is run here by an interpreter of the few instructions it uses, on calls that a kernel would be asked for. */
+/* The filter is run here by an interpreter of the few instructions it uses, on calls that a kernel would see. */
 #include "jail/seccomp.h"
 
 #include <errno.h>

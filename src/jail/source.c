@@ -166,7 +166,8 @@ const char *const *source_sockets(struct arena *a)
     if (fd >= 0)
         (void)!fd_read_all(fd, &text, "/proc/net/unix", &ignored);
     for (struct str rest = buf_done(&text); str_next_line(&rest, &line);) {
-        size_t slash = str_find(line, '/'); /* Num RefCount Protocol Flags Type St Inode Path; abstract ones begin with @ */
+        /* Num RefCount Protocol Flags Type St Inode Path; abstract ones begin with @ */
+        size_t slash = str_find(line, '/');
 
         if (slash < line.n && slash && line.p[slash - 1] == ' ')
             VEC_PUSH_IN(a, &list, arena_cstr(a, str_sub(line, slash, line.n)));

@@ -49,6 +49,6 @@ MUST_USE bool env_layer_apply(struct workspace *w, struct env *env, const struct
 MUST_USE bool env_layer_remove(struct workspace *w, struct env *env, struct str_list names, struct str command,
                                struct apply_result *out, struct err *e);
 
-/* What of blast.toml's sandbox this version enforces nowhere, in one line; n == 0: nothing is asked for. What this machine
- * cannot enforce is another matter: `blast sandbox check` tries. */
+/* What of blast.toml's sandbox this version enforces nowhere, in one line; n == 0: nothing is asked for. What this
+ * machine cannot enforce is another matter: `blast sandbox check` tries. */
 MUST_USE struct str env_layer_unenforced(const struct workspace *w);
