@@ -219,7 +219,6 @@ static bool prepare(const struct inside *s, struct err *e)
 NORETURN static void run_command(const struct inside *s, int report)
 {
     struct err e = { 0 };
-    struct link_message m = { .kind = LINK_ERROR };
     const struct launch_order *o = s->t->order;
 
     /* All else goes: what is not standard input, output or error is closed by the exec. */
@@ -235,10 +234,9 @@ NORETURN static void run_command(const struct inside *s, int report)
         code = why == ENOENT ? NOT_FOUND : NOT_EXECUTABLE;
         (void)err_sys(&e, "run '%s' in the sandbox", o->argv[0]);
     }
-    m.value = code;
-    m.sys = e.sys;
-    (void)snprintf(m.text, sizeof m.text, "%s", e.text);
-    (void)snprintf(m.hint, sizeof m.hint, "%s", e.hint);
+
+    struct link_message m = link_error(&e, code);
+
     (void)!write(report, &m, sizeof m);
     _exit(code);
 }

@@ -109,9 +109,7 @@ static void tell_end(const struct launch *l, const char *end, int code)
 static void fail(struct launch *l, const struct err *e, int code)
 {
     l->failed = true;
-    l->failure = (struct link_message){ .kind = LINK_ERROR, .value = code, .sys = e->sys };
-    (void)snprintf(l->failure.text, sizeof l->failure.text, "%s", e->text);
-    (void)snprintf(l->failure.hint, sizeof l->failure.hint, "%s", e->hint);
+    l->failure = link_error(e, code);
 }
 
 /* ------------------------------------------------------------ the order */

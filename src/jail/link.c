@@ -1,9 +1,12 @@
 #include "jail/link.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include "base/err.h"
+
+/* One write of it to a pipe arrives whole (init.c tells so of a command that did not start). */
+_Static_assert(sizeof(struct link_message) <= PIPE_BUF, "a message fits one write");
 
 bool link_send(int fd, const struct link_message *m, int pass)
 {
@@ -52,11 +55,18 @@ bool link_receive(int fd, struct link_message *m, int *got)
     return n == (ssize_t)sizeof *m;
 }
 
-void link_send_error(int fd, const struct err *e, int exit_code)
+struct link_message link_error(const struct err *e, int exit_code)
 {
     struct link_message m = { .kind = LINK_ERROR, .value = exit_code, .sys = e->sys };
 
     (void)snprintf(m.text, sizeof m.text, "%s", e->text);
     (void)snprintf(m.hint, sizeof m.hint, "%s", e->hint);
+    return m;
+}
+
+void link_send_error(int fd, const struct err *e, int exit_code)
+{
+    struct link_message m = link_error(e, exit_code);
+
     (void)link_send(fd, &m, -1);
 }

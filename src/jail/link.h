@@ -4,9 +4,8 @@
 
 #include <stdbool.h>
 #include "base/attr.h"
+#include "base/err.h"
 #include "jail/report.h"
-
-struct err;
 
 enum link_kind {
     LINK_GO,      /* to pid 1: it is in its cgroup and its numbers are mapped */
@@ -23,7 +22,7 @@ struct link_message {
     enum link_kind kind;
     int value, sys;
     bool group;
-    char text[512], hint[256];
+    char text[sizeof((struct err *)0)->text], hint[sizeof((struct err *)0)->hint];
     struct jail_report report;
 };
 
@@ -32,4 +31,5 @@ bool link_send(int fd, const struct link_message *m, int pass);
 /* False at the end. *got is -1 when no descriptor came. */
 MUST_USE bool link_receive(int fd, struct link_message *m, int *got);
 /* LINK_ERROR from an error. */
+MUST_USE struct link_message link_error(const struct err *e, int exit_code);
 void link_send_error(int fd, const struct err *e, int exit_code);

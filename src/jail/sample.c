@@ -57,13 +57,13 @@ static double cpu_of(uint64_t pid)
 }
 
 /* Resident bytes: the second number of statm, in pages. */
-static uint64_t memory_of(int proc, const char *pid)
+static uint64_t memory_of(int proc, uint64_t pid)
 {
     char path[64], text[128];
     struct str part[3];
     uint64_t pages = 0;
 
-    (void)snprintf(path, sizeof path, "%s/statm", pid);
+    (void)snprintf(path, sizeof path, "%llu/statm", (unsigned long long)pid);
     AUTO_FD fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
 
@@ -88,7 +88,7 @@ static void sum(struct sampler *s, bool memory, double *cpu, uint64_t *bytes)
             continue;
         *cpu += cpu_of(pid);
         if (memory)
-            *bytes += memory_of(s->proc, d->d_name);
+            *bytes += memory_of(s->proc, pid);
     }
 }
 
