@@ -21,7 +21,6 @@ static void fault(const struct call *c, enum wire_fault code, const char *fmt, .
 
 static void fault(const struct call *c, enum wire_fault code, const char *fmt, ...)
 {
-    AUTO_ARENA a = { 0 };
     char text[1024];
     va_list args;
 
