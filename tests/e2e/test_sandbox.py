@@ -27,7 +27,7 @@ USERS = ("root", "nobody") if os.geteuid() == 0 else ("self",)
 PYTHON = "/usr/bin/python3"
 TIMEOUT = 90
 TOML = ('[env]\n[container]\nisolation_level = "container"\nnetwork_policy = "isolated"\n[sandbox]\n'
-        '[security]\naudit_logging = false\n[sync]\n')
+        '[security]\n[sync]\n')
 
 # What must fail inside though it works outside, by what is allowed to be the answer. "-": works at that level.
 BLOCKED = {
@@ -257,6 +257,8 @@ def test_landlock_alone_guards_the_files_of_the_level_process(box, control):
 
 # ------------------------------------------------------------ what works
 
+# At the level process a denied path in a directory means that nothing new can be made in it: see blast-sandbox(1).
+OPEN = {"BLAST_SANDBOX_FILESYSTEM_DENIED_PATHS": "/nonexistent", "BLAST_SANDBOX_FILESYSTEM_HIDDEN_PATHS": "/nonexistent"}
 PROGRAMS = {
     "subprocess": "import subprocess; assert subprocess.run(['sh', '-c', 'echo hi'], capture_output=True).stdout == b'hi\\n'",
     "multiprocessing": "import concurrent.futures as f\nwith f.ProcessPoolExecutor(2) as p: assert list(p.map(abs, [-1, -2])) == [1, 2]",
@@ -275,7 +277,7 @@ PROGRAMS = {
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_programs_run(box, level, name):
-    box.python(PROGRAMS[name], level=level)
+    box.python(PROGRAMS[name], level=level, env=OPEN)
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -367,7 +369,7 @@ def test_the_number_of_processes_is_held(box):
 def test_the_largest_file_is_held(box, level):
     p = box.python("import os\nfor f in (lambda: open('big', 'wb').write(b'x' * 3000000), lambda: os.truncate('big', 1 << 30)):\n"
                    " try: f(); print('ok')\n except OSError as e: print(e.errno)", level=level,
-                   env={"BLAST_SANDBOX_FILESYSTEM_MAX_FILE_SIZE": "1M"})
+                   env={**OPEN, "BLAST_SANDBOX_FILESYSTEM_MAX_FILE_SIZE": "1M"})
     assert p.stdout.split() == ["27", "27"]
     (box.path / "big").unlink(missing_ok=True)
 
@@ -412,7 +414,7 @@ def held(box):
 
 @pytest.mark.parametrize("level", ("process", "namespace"))
 def test_nothing_outlives_the_command(box, held, level):
-    box.python(DAEMON, level=level)
+    box.python(DAEMON, level=level, env=OPEN)
     wait_for(lambda: is_free(held))
 
 
@@ -459,7 +461,7 @@ def in_terminal(box, *words, level="namespace"):
     return pid, fd
 
 
-def read_until(fd, text, seconds=30):
+def read_until(fd, text, seconds=15):
     said, end = b"", time.monotonic() + seconds
     while text not in said:
         assert time.monotonic() < end, said
@@ -492,19 +494,16 @@ def test_a_terminal_of_its_own(box, level):
 
 def test_ctrl_z_stops_the_job_and_fg_goes_on(box):
     pid, fd = in_terminal(box, "bash", "--norc", "-i")
-    os.write(f"PS1='$ '; {box.program} run --no-sync -- python -c 'import time; print(\"u\"+\"p\", flush=True); time.sleep(60)'\n".encode()
-             and fd, f"{box.program} run --no-sync -- python -c 'import time; print(\"u\"+\"p\", flush=True); time.sleep(60)'\n".encode())
+    os.write(fd, f"{box.program} run --no-sync -- python -c 'import time; print(\"u\"+\"p\", flush=True); time.sleep(60)'\n".encode())
     read_until(fd, b"\nup")
     os.write(fd, b"\x1a")
     read_until(fd, b"Stopped")
     os.write(fd, b"fg\n")
     read_until(fd, b"run --no-sync")
-    time.sleep(0)
     os.write(fd, b"\x03")
     read_until(fd, b"KeyboardInterrupt")
-    os.write(fd, b"exit\n")
+    os.close(fd)  # hangs up: bash ends, and with it whatever is left
     os.waitpid(pid, 0)
-    os.close(fd)
 
 
 # ------------------------------------------------------------ what is said, and what is refused
@@ -555,9 +554,12 @@ def test_blast_inside_blast_is_refused_clearly(box):
         pytest.skip("the program is not where the sandbox shows files")
     env = {"BLAST_SANDBOX_FILESYSTEM_READONLY_PATHS": f"/usr,/lib,/bin,{Path(box.program).parent}",
            "BLAST_SANDBOX_PASS_ENVIRONMENT": "BLAST_*,ASAN_OPTIONS"}
-    p = box.run(box.program, "run", "--no-sync", "--", "true", env=env, code=None)
-    assert p.returncode != 0 or "not namespace" in p.stderr
-    assert "Traceback" not in p.stderr and p.stderr.strip()
+    p = subprocess.run(box.words(box.program, "run", "--no-sync", "--", box.program, "run", "--no-sync", "--", "true"),
+                       cwd=box.path, env=box.environment("namespace", **env), capture_output=True, text=True,
+                       timeout=TIMEOUT, stdin=subprocess.DEVNULL)
+    if "LeakSanitizer" in p.stderr:
+        pytest.skip("the leak checker of this build needs ptrace, which the outer sandbox refuses")
+    assert "not namespace" in p.stderr and "Traceback" not in p.stderr
 
 
 def test_no_sandbox_needs_a_permissive_policy(box):
