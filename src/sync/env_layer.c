@@ -1,4 +1,3 @@
-#include "jail/compile.h"
 #include "sync/env_layer.h"
 
 #include "base/arena.h"
@@ -7,6 +6,7 @@
 #include "base/fd.h"
 #include "install/boot.h"
 #include "install/link.h"
+#include "jail/compile.h"
 #include "lock/lock.h"
 #include "net/url.h"
 #include "pep/direct_url.h"
