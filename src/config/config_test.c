@@ -217,9 +217,9 @@ static void shows_the_lines_that_a_missing_section_needs(void **state)
     (void)state;
     assert_false(config_read(&in, &a, &c, &e));
     assert_string_equal(e.text, "blast.toml: the required sections [security], [sync] are missing");
-    assert_string_equal(e.hint, "add to it:\n[security]\ndefault_policy = \"standard\"\naudit_logging = true\n[sync]\n"
-                                "env_layer = \"strict\"\npkg_layer = \"automatic\"\n"
-                                "conflict_resolution = \"interactive\"");
+    assert_string_equal(e.hint, "add to it:\n[security]\ndefault_policy = \"standard\"\naudit_logging = true\n"
+                                "startup_code = \"ask\"\n[sync]\nenv_layer = \"strict\"\n"
+                                "pkg_layer = \"automatic\"\nconflict_resolution = \"interactive\"");
     in.project = STR("");
     assert_false(config_read(&in, &a, &c, &e));
     assert_true(strlen(e.hint) < sizeof e.hint - 1);
