@@ -7,7 +7,6 @@
 #include "install/boot.h"
 #include "install/link.h"
 #include "jail/compile.h"
-#include "jail/compile.h"
 #include "lock/lock.h"
 #include "net/url.h"
 #include "pep/direct_url.h"
