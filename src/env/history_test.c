@@ -133,6 +133,24 @@ static void a_failed_trial_is_kept_but_leads_nowhere(void **state)
     assert_false(is_known(t, g.seq) || has_tree(t, g.seq));
 }
 
+static void what_an_undo_led_away_from_is_kept_a_while(void **state)
+{
+    struct test_env *t = *state;
+    struct generation back = { .kind = GENERATION_UNDO, .reason = { .command = STR("undo"), .actor = STR("cli") } };
+    struct err e = { 0 };
+    uint32_t one = test_env_publish(&t->env, "1.0"), two = test_env_publish(&t->env, "2.0");
+
+    back.position = back.restores = one;
+    assert_true(generation_reuse(&t->env, one, &back, false, &e));
+    (void)test_env_publish(&t->env, "3.0"); /* from here on redo does not lead to two */
+    assert_true(history_prune(&t->env, 5, 1, &e));
+    assert_true(is_known(t, two));
+    for (int i = 0; i < 5; i++)
+        (void)test_env_publish(&t->env, "4.0");
+    assert_true(history_prune(&t->env, 5, 1, &e));
+    assert_false(is_known(t, two));
+}
+
 static void a_tree_in_use_stays_with_its_manifest(void **state)
 {
     struct test_env *t = *state;
@@ -182,6 +200,7 @@ int main(void)
         T(a_redo_is_pinned_while_more_can_be_redone),
         T(generations_are_found_by_package_and_by_age),
         T(a_failed_trial_is_kept_but_leads_nowhere),
+        T(what_an_undo_led_away_from_is_kept_a_while),
         T(a_tree_in_use_stays_with_its_manifest),
         T(what_is_only_in_a_tree_keeps_that_tree),
     };

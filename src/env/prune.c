@@ -82,11 +82,12 @@ static bool must_stay(struct prune *p, uint32_t seq)
     return load(p, seq, &g, &there, &ignored) && there && is_used(p, g.tree);
 }
 
-/* Newest first. The last failed trial stays to be looked at, and what the store could not make again. */
+/* Newest first. What was done last stays also where an undo and another change led away from it. The last failed trial
+ * stays to be looked at, and what the store could not make again. */
 static void choose(struct prune *p, const uint32_t *seqs, size_t n)
 {
     char name[STATE_NAME];
-    size_t kept = 1;
+    size_t kept = 1, seen = 0;
     bool failed = false;
 
     map_put_u64(&p->trees, p->env->current, 1);
@@ -102,7 +103,9 @@ static void choose(struct prune *p, const uint32_t *seqs, size_t n)
             map_put_u64(&p->trees, g.tree, 1);
             continue;
         }
-        if (!must_stay(p, seqs[i])) {
+        bool recent = known && g.kind != GENERATION_FAILED && seen++ <= p->keep;
+
+        if (!recent && !must_stay(p, seqs[i])) {
             state_manifest_name(seqs[i], name);
             (void)unlinkat(p->env->state, name, 0); /* tried again next time */
             continue;
