@@ -185,7 +185,12 @@ static bool is_asked_for(const struct py_request *request, const struct py_facts
 {
     if (request->kind == PY_PATH)
         return str_eq(request->path, own->executable) || str_eq(request->path, own->base_executable);
-    return request->kind == PY_ANY || spec_accepts_python(&request->versions, &own->version, false);
+    if (request->kind == PY_ANY)
+        return true;
+    if (request->implementation.n && !str_eq(request->implementation, own->implementation))
+        return false;
+    return request->free_threaded == own->free_threaded &&
+           spec_accepts_python(&request->versions, &own->version, false);
 }
 
 /* Does the environment stay with the interpreter it has? Nobody asks for another one, or [sync] env_layer says so. */
@@ -199,7 +204,7 @@ static bool keeps_python(struct workspace *w, const struct py_request *request, 
     bool fits = spec_accepts_python(bounds, &own.version, false), asked = is_asked_for(request, &own);
     enum policy_env policy = policy_env((enum config_env_layer)w->config.sync_env_layer, fits, command);
 
-    if (policy == POLICY_ENV_REMAKE && !(request->kind == PY_ANY && fits))
+    if (policy == POLICY_ENV_REMAKE && !(asked && fits))
         return false;
     w->python = own;
     w->python_held = policy == POLICY_ENV_ASK;

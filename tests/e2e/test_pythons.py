@@ -1,4 +1,5 @@
 """Every real interpreter here gets an environment that it itself finds in order."""
+import re
 import subprocess
 
 import pytest
@@ -40,3 +41,15 @@ def test_requires_python_that_nothing_meets_is_an_error_with_the_file(project):
     project.require(python=">=3.99")
     r = project("start", code=None)
     assert r.code != 0 and "3.99" in r.stderr and "pyproject.toml" in r.stderr, r
+
+
+def test_the_environment_keeps_its_interpreter_while_it_fits(project, pythons):
+    version = sorted(pythons)[0]
+    project.require(python=">=3.6")
+    project("start", "--python", str(pythons[version]))
+    config = project.path / "blast.toml"
+    text = config.read_text()
+    for asked in (version, ">=3.6", f"cpython-{version}"):
+        config.write_text(re.sub(r"(?m)^python_version = .*$", f'python_version = "{asked}"', text))
+        project("sync")
+        assert str(pythons[version]) in (project.path / ".venv/pyvenv.cfg").read_text(), asked
