@@ -48,7 +48,7 @@ static void print_text(struct cmd *c, const struct workspace *w, const struct sy
     const struct plan *p = &o->apply.plan;
     struct str not_enforced = env_layer_unenforced(w);
     size_t packages = p->keep + p->add + p->replace;
-    uint64_t ms = (clock_us() - begun) / 1000;
+    uint64_t ms = ui_elapsed_us(begun) / 1000;
 
     ui_note("%sPython " STR_FMT "%s  %s%s%s  %llu ms", ui_on(stderr, UI_BOLD),
             STR_ARG(w->python.version_text), ui_on(stderr, UI_PLAIN),
@@ -57,7 +57,7 @@ static void print_text(struct cmd *c, const struct workspace *w, const struct sy
             o->lock.changed ? ", lock written" : o->lock.old_text.p ? ", lock up to date" : "",
             o->seq ? arena_printf(c->a, "  generation %u", o->seq).p : "",
             (unsigned long long)ms);
-    if (not_enforced.n)
+    if (not_enforced.n && o->made) /* said once; blast status says it at any time */
         ui_note("%snot enforced%s: " STR_FMT, ui_on(stderr, UI_YELLOW),
                 ui_on(stderr, UI_PLAIN), STR_ARG(not_enforced));
 }
@@ -135,6 +135,6 @@ bool cmd_start(struct cmd *c, struct err *e)
     else if (activation.n)
         ui_out(STR_FMT "\n", STR_ARG(activation));
     print_text(c, &w, &o, begun);
-    common_figures(c, &t, clock_us() - begun);
+    common_figures(c, &t, ui_elapsed_us(begun));
     return r.dry_run || shell.p || activate(c, &w, e);
 }

@@ -326,7 +326,7 @@ void common_outcome(struct cmd *c, const struct workspace *w, const struct sync_
                     uint64_t begun_us)
 {
     const struct plan *p = &o->apply.plan;
-    uint64_t us = clock_us() - begun_us;
+    uint64_t us = ui_elapsed_us(begun_us);
     char text[32];
     bool dry = w->request->dry_run;
 

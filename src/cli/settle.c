@@ -78,10 +78,7 @@ bool settle_ask(struct cmd *c, struct workspace *w, const struct decision *d, si
     settle_list(c, d);
     ui_note("  d) diff  w) why  l) later");
     for (;;) {
-        progress_hide();
-        (void)fprintf(stderr, "[1-%zu d w l] ", d->n);
-        (void)fflush(stderr);
-        if (!fgets(answer, sizeof answer, stdin))
+        if (!ui_ask(answer, sizeof answer, d->n > 1 ? "[1-%zu d w l] " : "[%zu d w l] ", d->n))
             return false;
         struct str a = str_trim(str_of(answer));
 

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "cli/progress.h"
 
 struct ui ui;
+static uint64_t asked_us; /* how long the user thought */
 
 static bool wants_color(struct str color, int fd)
 {
@@ -156,8 +158,26 @@ bool ui_confirm(const char *question)
 
     if (!ui.tty || ui.no_input)
         return false;
+    return ui_ask(answer, sizeof answer, "%s [y/N] ", question) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+bool ui_ask(char *answer, size_t size, const char *fmt, ...)
+{
+    uint64_t begun = clock_us();
+    va_list args;
+
     progress_hide();
-    (void)fprintf(stderr, "%s [y/N] ", question);
+    va_start(args, fmt);
+    (void)vfprintf(stderr, fmt, args);
+    va_end(args);
     (void)fflush(stderr);
-    return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+    bool read = fgets(answer, (int)size, stdin);
+
+    asked_us += clock_us() - begun;
+    return read;
+}
+
+uint64_t ui_elapsed_us(uint64_t begun)
+{
+    return clock_us() - begun - asked_us;
 }

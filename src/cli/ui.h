@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include "base/attr.h"
 #include "base/str.h"
@@ -46,3 +47,9 @@ void ui_table(const char *const *header, const struct str *cells, size_t rows, s
 
 /* Asks on the terminal; the answer of --yes, -y or "no terminal" is decided by the caller before. */
 MUST_USE bool ui_confirm(const char *question);
+
+/* Shows the prompt and reads one line of `size` bytes at most from the user; false at the end of input. */
+MUST_USE bool ui_ask(char *answer, size_t size, const char *fmt, ...) PRINTF(3, 4);
+
+/* Microseconds since clock_us() was `begun`, without those in which the user was asked. */
+uint64_t ui_elapsed_us(uint64_t begun);

@@ -231,10 +231,7 @@ bool update_plan_ask(struct cmd *c, const struct update_plan *plan, struct str *
                 r->held_by.n ? "  held by " : "", STR_ARG(r->held_by));
     }
     do {
-        progress_hide();
-        (void)fprintf(stderr, "[1-%zu such as 1 3-4, a all, empty none] ", rows);
-        (void)fflush(stderr);
-        if (!fgets(answer, sizeof answer, stdin))
+        if (!ui_ask(answer, sizeof answer, "[1-%zu such as 1 3-4, a all, empty none] ", rows))
             return false;
     } while (!read_numbers(str_trim(str_of(answer)), chosen, rows));
     *names = ARENA_ARRAY(c->a, struct str, rows);
