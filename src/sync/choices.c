@@ -152,6 +152,26 @@ static bool is_older(struct workspace *w, const struct lock *old, const struct r
            spec_contains(&q.spec, &v, SPEC_PRE_ALLOW);
 }
 
+/* "flask>=3 (pyproject.toml:5) and werkzeug<2 (pyproject.toml:6) exclude each other": what the user wrote, not the steps
+ * between. Is it one requirement alone, then the packages behind it cannot be had. */
+static struct str conflict_text(struct workspace *w, const struct explain *x)
+{
+    struct str text = STR("");
+    size_t n = 0;
+
+    for (size_t i = 0; i < x->n && n < 3; i++) {
+        const struct explain_fact *f = &x->fact[i];
+
+        if (f->cause != EXPLAIN_REQUIREMENT || !f->on.n)
+            continue;
+        text = arena_printf(w->a, STR_FMT "%s" STR_FMT "%s" STR_FMT "%s", STR_ARG(text), n++ ? " and " : "",
+                            STR_ARG(f->on), f->origin.n ? " (" : "", STR_ARG(f->origin), f->origin.n ? ")" : "");
+    }
+    if (n == 0)
+        return x->n ? arena_str(w->a, x->fact[0].text) : x->headline;
+    return arena_printf(w->a, STR_FMT " %s", STR_ARG(text), n > 1 ? "exclude each other" : "cannot be met");
+}
+
 void choices_conflict(struct workspace *w, struct str base, const struct failure *f, const struct err *e,
                       struct decision *out)
 {
@@ -159,7 +179,7 @@ void choices_conflict(struct workspace *w, struct str base, const struct failure
     bool taken = false;
 
     *out = (struct decision){ .kind = DECISION_CONFLICT, .why = arena_str(w->a, str_of(e->text)) };
-    out->text = f->explain.n ? arena_str(w->a, f->explain.fact[0].text) : f->explain.headline;
+    out->text = conflict_text(w, &f->explain);
     for (size_t i = 0; i < f->repairs.n; i++) {
         const struct repair *r = &f->repairs.p[i];
         struct sync_outcome o;
@@ -185,7 +205,7 @@ void choices_relock(struct workspace *w, const struct sync_outcome *held, struct
     struct sync_outcome newest;
 
     *out = (struct decision){ .kind = DECISION_RELOCK };
-    out->text = held->lock.old_text.p ? STR("the lock does not fit the project any more") : STR("there is no lock yet");
+    out->text = held->lock.old_text.p ? STR("pylock.toml does not fit the project any more, and git keeps it") : STR("there is no lock yet");
     struct decision_choice *c = add(w, out, STR("make the lock anew, keeping what fits"), held);
 
     c->where = STR(LOCKFILE);
