@@ -220,7 +220,8 @@ static bool require_sections(struct reader *r)
         return true;
     (void)err_set(r->e, ERR_CONFIG, "%s: the required section%s " STR_FMT " %s missing", r->d->name,
                   missing > 1 ? "s" : "", STR_ARG(names), missing > 1 ? "are" : "is");
-    return err_hint(r->e, "add to it:" STR_FMT, STR_ARG(lines));
+    return err_hint(r->e, STR_FMT "%sadd to it:" STR_FMT, STR_ARG(r->warnings.n ? r->warnings.p[0] : STR("")),
+                    r->warnings.n ? "\n" : "", STR_ARG(lines));
 }
 
 /* [tool.blast] holds the keys of [resolver] beside those that config/project.h reads. */

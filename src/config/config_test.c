@@ -220,7 +220,13 @@ static void shows_the_lines_that_a_missing_section_needs(void **state)
     assert_string_equal(e.hint, "add to it:\n[security]\ndefault_policy = \"standard\"\naudit_logging = true\n"
                                 "startup_code = \"ask\"\n[sync]\nenv_layer = \"strict\"\n"
                                 "pkg_layer = \"automatic\"\nconflict_resolution = \"interactive\"");
+    in.project = STR("[env]\npython_versoin = \"3.11\"\n");
+    err_clear(&e);
+    assert_false(config_read(&in, &a, &c, &e));
+    assert_ptr_equal(strstr(e.hint, "blast.toml:2: unknown key 'python_versoin' in [env]; did you mean "
+                                    "'python_version'?\nadd to it:"), e.hint);
     in.project = STR("");
+    err_clear(&e);
     assert_false(config_read(&in, &a, &c, &e));
     assert_true(strlen(e.hint) < sizeof e.hint - 1);
     assert_non_null(strstr(e.hint, "conflict_resolution = \"interactive\""));
