@@ -302,15 +302,15 @@ static bool verify(struct cmd *c, const struct workspace *w, struct err *e)
 bool cmd_audit(struct cmd *c, struct err *e)
 {
     const struct options *o = &c->options;
-    struct str verb = o->words.n ? o->words.p[0] : STR("");
+    struct str verb = o->words.n ? o->words.p[0] : STR("show");
     struct workspace w = { .a = c->a, .dir = -1 };
 
     if (!dirs_find(NULL, c->a, &w.dirs, e))
         return false;
-    if (str_eq(verb, STR("show")) && o->words.n == 1)
+    if (str_eq(verb, STR("show")) && o->words.n <= 1)
         return show(c, &w, e);
     if (str_eq(verb, STR("verify")) && o->words.n <= 2)
         return verify(c, &w, e);
-    (void)err_set(e, ERR_CONFIG, verb.n ? "'%.*s' is not understood" : "blast audit needs a word", STR_ARG(verb));
+    (void)err_set(e, ERR_CONFIG, "'%.*s' is not understood", STR_ARG(o->words.p[o->words.n - 1]));
     return err_hint(e, "blast audit show, or blast audit verify");
 }

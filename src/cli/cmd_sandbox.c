@@ -111,13 +111,12 @@ bool cmd_sandbox(struct cmd *c, struct err *e)
     struct request r;
     AUTO_WORKSPACE w = { 0 };
     struct jail_policy p;
-    struct str verb = c->options.words.n ? c->options.words.p[0] : STR("");
+    struct str verb = c->options.words.n ? c->options.words.p[0] : STR("show");
     bool checks = str_eq(verb, STR("check"));
 
-    if (c->options.words.n != 1 || (!checks && !str_eq(verb, STR("show")))) {
+    if (c->options.words.n > 1 || (!checks && !str_eq(verb, STR("show")))) {
         (void)err_set(e, ERR_CONFIG,
-                      verb.n ? "'" STR_FMT "' is no verb of blast sandbox" : "blast sandbox needs a verb" STR_FMT,
-                      STR_ARG(verb));
+                      "'" STR_FMT "' is no verb of blast sandbox", STR_ARG(c->options.words.p[c->options.words.n - 1]));
         return err_hint(e, "blast sandbox check, or blast sandbox show");
     }
     common_request(c, &r);

@@ -303,7 +303,7 @@ static void print_text(struct cmd *c, const struct workspace *w, const struct fa
         line("trouble", f->trouble);
     for (size_t i = 0; i < f->n_decisions; i++)
         line("to decide", decision_notice(&f->decisions[i], 0, a));
-    if (f->notice.n)
+    if (f->notice.n && f->n_decisions == 0) /* the news is a decision then */
         line("news", f->notice);
     if (f->drift.n)
         line("by hand", arena_printf(a, STR_FMT "; blast drift says what can be done", STR_ARG(f->drift)));
