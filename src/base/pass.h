@@ -1,0 +1,15 @@
+/* Messages between two processes of ours that may carry a descriptor: one datagram each, over a socket pair. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "base/attr.h"
+#include "base/str.h"
+
+/* `pass`: a descriptor to hand over (it stays open here), or -1. False, with errno, when the other side is gone or, on
+ * a socket that does not wait, has no room. */
+MUST_USE bool pass_send(int socket, struct str message, int pass);
+
+/* One message of at most `room` bytes; *got is -1 when no descriptor came. False, with errno, at the end (errno 0), on
+ * error, or when there is none yet on a socket that does not wait. */
+MUST_USE bool pass_receive(int socket, char *to, size_t room, struct str *message, int *got);

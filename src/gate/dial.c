@@ -1,0 +1,128 @@
+#include "gate/dial.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "base/pass.h"
+#include "gate/conn.h"
+#include "gate/event.h"
+#include "gate/phase.h"
+#include "gate/resolver.h"
+#include "gate/state.h"
+
+static void drop(struct conn *c)
+{
+    if (c->server.fd >= 0)
+        (void)close(c->server.fd);
+    c->server.fd = -1;
+    c->server.readable = c->server.writable = false;
+}
+
+static bool watch_server(struct gate *g, struct conn *c)
+{
+    static const int yes = 1;
+
+    (void)setsockopt(c->server.fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    return gate_watch(g, &c->server, true);
+}
+
+static bool dial(struct gate *g, struct conn *c, const union rules_peer *to)
+{
+    bool six = to->any.sa_family == AF_INET6;
+
+    c->peer = *to;
+    *(six ? &c->peer.v6.sin6_port : &c->peer.v4.sin_port) = htons(c->port);
+    drop(c);
+    c->server.fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (c->server.fd < 0)
+        return false;
+    phase_enter(g, c, CONN_DIAL);
+    return (connect(c->server.fd, &c->peer.any, six ? sizeof c->peer.v6 : sizeof c->peer.v4) == 0 ||
+            errno == EINPROGRESS) &&
+           watch_server(g, c);
+}
+
+bool dial_next(struct gate *g, struct conn *c)
+{
+    while (c->name && c->tried < c->name->n_to)
+        if (dial(g, c, &c->name->to[c->tried++]))
+            return true;
+    return false;
+}
+
+void dial_resolved(struct gate *g, struct conn *c)
+{
+    if (c->name->n_to == 0)
+        conn_deny(g, c, c->name->refused ? "the name leads to this machine or its private networks"
+                                         : "the name cannot be resolved");
+    else if (!dial_next(g, c))
+        conn_deny(g, c, "the server cannot be reached");
+}
+
+static void dial_name(struct gate *g, struct conn *c)
+{
+    if (c->name->fresh_until > g->now_ms) {
+        dial_resolved(g, c);
+        return;
+    }
+    phase_enter(g, c, CONN_RESOLVE);
+    if (!c->name->asked && !resolver_ask(g->resolver, (uint32_t)(c->to - RULES_SYNTHETIC - 1), c->name->text))
+        conn_deny(g, c, "too many names at once");
+    else
+        c->name->asked = true;
+}
+
+void dial_begin(struct gate *g, struct conn *c)
+{
+    union rules_peer to = { .v4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(c->to) } };
+
+    if (c->name)
+        dial_name(g, c);
+    else if (!dial(g, c, &to))
+        conn_deny(g, c, "the server cannot be reached");
+}
+
+void dial_go_on(struct gate *g, struct conn *c)
+{
+    int error = 0;
+    socklen_t n = sizeof error;
+
+    if (getsockopt(c->server.fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0 || error) {
+        if (!dial_next(g, c))
+            conn_deny(g, c, c->inbound ? "nobody listens inside" : "the server cannot be reached");
+        return;
+    }
+    if (!c->server.writable)
+        return;
+    phase_enter(g, c, CONN_OPEN);
+    event_conn(g, c, "allowed", NULL);
+}
+
+/* ------------------------------------------------------------ inbound */
+
+void dial_inside(struct gate *g, struct conn *c)
+{
+    char text[64];
+    size_t slot = 0;
+
+    while (slot < COUNT(g->asked) && g->asked[slot])
+        slot++;
+    int n = snprintf(text, sizeof text, "connect %u %llu", c->port, (unsigned long long)c->id);
+
+    c->to = GATE_INSIDE;
+    if (slot == COUNT(g->asked) || !pass_send(g->link, (struct str){ text, (size_t)n }, -1)) {
+        conn_deny(g, c, "too many connections from outside at once");
+        return;
+    }
+    g->asked[slot] = c;
+}
+
+void dial_take(struct gate *g, struct conn *c, int fd)
+{
+    c->server.fd = fd;
+    phase_enter(g, c, CONN_DIAL);
+    if (!watch_server(g, c))
+        conn_deny(g, c, "too many connections");
+}
