@@ -189,12 +189,13 @@ static bool read_status(struct str text, struct arena *a, struct jail_result *ou
 
 /* ------------------------------------------------------------ waiting */
 
-/* From the keyboard the launcher has it too, being of our process group. */
+/* From the keyboard the launcher has it too, being of our process group; a hangup is for the session's leader, which may
+ * be us alone. */
 static void pass_on(int signals, pid_t pid)
 {
     struct signalfd_siginfo s;
 
-    if (read(signals, &s, sizeof s) == sizeof s && s.ssi_code <= 0)
+    if (read(signals, &s, sizeof s) == sizeof s && (s.ssi_code <= 0 || s.ssi_signo == SIGHUP))
         (void)kill(pid, (int)s.ssi_signo);
 }
 

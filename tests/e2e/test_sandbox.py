@@ -492,6 +492,13 @@ def test_a_terminal_of_its_own(box, level):
     os.close(fd)
 
 
+def test_a_terminal_that_hangs_up_ends_the_command(box):
+    pid, fd = in_terminal(box, box.program, "run", "--no-sync", "--", "python", "-c", "input('ask> ')")
+    read_until(fd, b"ask> ")
+    os.close(fd)
+    wait_for(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid)
+
+
 def test_ctrl_z_stops_the_job_and_fg_goes_on(box):
     pid, fd = in_terminal(box, "bash", "--norc", "-i")
     os.write(fd, f"{box.program} run --no-sync -- python -c 'import time; print(\"u\"+\"p\", flush=True); time.sleep(60)'\n".encode())
