@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -154,8 +155,8 @@ static bool make_pool(const struct builder *b, struct err *e)
     uint64_t disk = b->p->limit ? b->p->limits.disk : 0;
     AUTO_FD fs = -1;
 
-    (void)snprintf(size, sizeof size, "size=%llu", (unsigned long long)disk);
-    (void)snprintf(inodes, sizeof inodes, "nr_inodes=%llu", (unsigned long long)(disk / 4096 + 1024));
+    (void)snprintf(size, sizeof size, "size=%" PRIu64, disk);
+    (void)snprintf(inodes, sizeof inodes, "nr_inodes=%" PRIu64, disk / 4096 + 1024);
     return new_fs("tmpfs", disk ? limited : open, QUIET, &fs, e) && attach(b, fs, "/" POOL, S_IFDIR, e);
 }
 

@@ -166,7 +166,8 @@ static void read_end(struct json *j, struct str key, struct arena *a, struct jai
     }
 }
 
-static bool read_status(struct str text, struct arena *a, struct jail_result *out, struct err *failure, struct err *e)
+static bool read_status(struct str text, struct arena *a, struct jail_result *out, struct err *failure,
+                        struct err *e)
 {
     for (struct str line; str_next_line(&text, &line);) {
         struct json j;
@@ -189,8 +190,8 @@ static bool read_status(struct str text, struct arena *a, struct jail_result *ou
 
 /* ------------------------------------------------------------ waiting */
 
-/* From the keyboard the launcher has it too, being of our process group; a hangup is for the session's leader, which may
- * be us alone. */
+/* From the keyboard the launcher has it too, being of our process group; a hangup is for the session's leader, which
+ * may be us alone. */
 static void pass_on(int signals, pid_t pid)
 {
     struct signalfd_siginfo s;
@@ -215,7 +216,8 @@ static void announce(const struct jail_command *c, struct buf *said, bool *done)
         c->reported(c->ctx, &r.report);
 }
 
-static bool listen_to(const struct jail_command *c, int status, int signals, pid_t pid, struct buf *said, struct err *e)
+static bool listen_to(const struct jail_command *c, int status, int signals, pid_t pid, struct buf *said,
+                      struct err *e)
 {
     bool announced = false;
 
