@@ -13,7 +13,7 @@
 #include "sync/audit.h"
 
 #define LOG_DIR "/audit"
-#define COLUMNS 5
+#define COLUMNS 6
 
 struct shown {
     struct cmd *c;
@@ -96,16 +96,33 @@ static struct str summary(struct arena *a, struct str data)
                     text = arena_printf(a, STR_FMT "  " STR_FMT, STR_ARG(text), STR_ARG(str_sub(item, 1, item.n - 1)));
             if (n > 4)
                 text = arena_printf(a, STR_FMT "  and %zu more", STR_ARG(text), n - 4);
+        } else if (json_type(&j) == JSON_OBJECT || json_type(&j) == JSON_NULL) {
+            if (!json_skip(&j)) /* such as all that was enforced: --json has it */
+                break;
         } else if (json_raw(&j, &item)) {
             bool quoted = item.n > 1 && item.p[0] == '"', bare = str_eq(key, STR("command"));
 
             if (quoted)
                 item = str_sub(item, 1, item.n - 1);
+            if (str_eq(key, STR("policy")))
+                item = str_sub(item, 0, MIN(item.n, 12)); /* enough to tell one from another */
             text = arena_printf(a, STR_FMT "%s" STR_FMT "%s" STR_FMT, STR_ARG(text), text.n ? "  " : "",
                                 bare ? 0 : (int)key.n, key.p, bare ? "" : " ", STR_ARG(item));
         }
     }
     return text;
+}
+
+/* The project's folder of /home/me/shop/.venv; --json has the whole path. */
+static struct str place(struct arena *a, struct str env)
+{
+    struct str dir = env;
+
+    if (str_ends(dir, STR("/.venv")))
+        dir = str_sub(dir, 0, dir.n - STR("/.venv").n);
+    size_t slash = str_rfind(dir, '/');
+
+    return arena_str(a, slash < dir.n ? str_sub(dir, slash + 1, dir.n) : dir);
 }
 
 static void add_row(struct shown *s, const struct audit_line *l)
@@ -124,17 +141,18 @@ static void add_row(struct shown *s, const struct audit_line *l)
     s->n += COLUMNS;
     if (l->event.n == 0) {
         row[0] = STR("?");
-        row[1] = row[2] = STR("");
-        row[3] = STR("unreadable");
-        row[4] = arena_printf(a, "%zu bytes; blast audit verify looks closer", l->text.n);
+        row[1] = row[2] = row[3] = STR("");
+        row[4] = STR("unreadable");
+        row[5] = arena_printf(a, "%zu bytes; blast audit verify looks closer", l->text.n);
         return;
     }
     clock_format(l->ts, when);
     row[0] = arena_printf(a, "%llu", (unsigned long long)l->seq);
     row[1] = arena_printf(a, "%.10s %.8s", when, when + 11);
     row[2] = arena_str(a, l->actor);
-    row[3] = l->gen ? arena_printf(a, STR_FMT " %u", STR_ARG(l->event), l->gen) : arena_str(a, l->event);
-    row[4] = summary(a, l->data);
+    row[3] = place(a, l->env);
+    row[4] = l->gen ? arena_printf(a, STR_FMT " %u", STR_ARG(l->event), l->gen) : arena_str(a, l->event);
+    row[5] = summary(a, l->data);
 }
 
 static bool show_line(void *ctx, const struct audit_line *l)
@@ -155,7 +173,7 @@ static bool show_line(void *ctx, const struct audit_line *l)
 
 static void print_rows(struct shown *s, bool header)
 {
-    static const char *const names[COLUMNS] = { "line", "when (UTC)", "who", "what", "" };
+    static const char *const names[COLUMNS] = { "line", "when (UTC)", "who", "where", "what", "" };
 
     if (s->n)
         ui_table(header ? names : NULL, s->cell, s->n / COLUMNS, COLUMNS);
