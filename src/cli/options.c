@@ -62,7 +62,7 @@ static bool unknown_option(struct reader *r, struct str word)
         }
     }
     (void)err_set(r->e, ERR_CONFIG, "unknown option '" STR_FMT "'", STR_ARG(word));
-    return best ? err_hint(r->e, "did you mean --%s?", best) : err_hint(r->e, "blast help lists the options");
+    return best ? err_hint(r->e, "did you mean --%s?", best) : err_hint(r->e, "--help lists the options");
 }
 
 static bool wrong_place(struct reader *r, enum option_id id)
@@ -112,8 +112,11 @@ static void add(struct reader *r, enum option_id id, struct str value)
 
 static bool missing_value(struct reader *r, enum option_id id)
 {
-    return err_set(r->e, ERR_CONFIG, "option --%s wants a value: --%s %s", option_table[id].name,
-                   option_table[id].name, option_table[id].value);
+    (void)err_set(r->e, ERR_CONFIG, "option --%s wants a value: --%s %s", option_table[id].name,
+                  option_table[id].name, option_table[id].value);
+    return strcmp(option_table[id].value, "COMMAND") == 0
+               ? err_hint(r->e, "one word in quotes, such as --%s 'pytest -q'", option_table[id].name)
+               : false;
 }
 
 /* --name, --name=value, --name value; *i moves on when the next word is used. */
@@ -133,7 +136,7 @@ static bool read_long(struct reader *r, int argc, char **argv, int *i)
         add(r, id, word);
     } else if (eq < word.n) {
         add(r, id, str_sub(word, eq + 1, word.n));
-    } else if (*i + 1 < argc) {
+    } else if (*i + 1 < argc && strcmp(argv[*i + 1], "--") != 0) {
         add(r, id, str_of(argv[++*i]));
     } else {
         return missing_value(r, id);
