@@ -83,6 +83,12 @@ bool inside_policy(struct cmd *c, const struct workspace *w, struct jail_policy 
 
 /* ------------------------------------------------------------ what is said */
 
+/* Behind what is said while the launcher holds the terminal raw: there a line end alone does not go back to the left. */
+static const char *line_end(void)
+{
+    return ui.tty ? "\r" : "";
+}
+
 static void list_rows(struct buf *b, const struct jail_report *r, enum jail_state state)
 {
     unsigned n = 0;
@@ -106,14 +112,14 @@ static void say(void *ctx, const struct jail_report *r)
     const struct jail_policy *p = ctx;
 
     if (r->level != p->level)
-        ui_warn("the sandbox is at level %s, not %s: %s", jail_level_word(r->level), jail_level_word(p->level),
-                r->row[JAIL_SET_ISOLATION].reason);
+        ui_warn("the sandbox is at level %s, not %s: %s%s", jail_level_word(r->level), jail_level_word(p->level),
+                r->row[JAIL_SET_ISOLATION].reason, line_end());
     for (unsigned s = 0; s < JAIL_SETTING_COUNT; s++) {
         const struct jail_row *row = &r->row[s];
 
         if (row->state == JAIL_NOT_ENFORCED && s != JAIL_SET_ISOLATION)
-            ui_note("sandbox: %s is not enforced: %s", jail_setting_name((enum jail_setting)s),
-                    row->reason ? row->reason : "no mechanism here");
+            ui_note("sandbox: %s is not enforced: %s%s", jail_setting_name((enum jail_setting)s),
+                    row->reason ? row->reason : "no mechanism here", line_end());
     }
 }
 
