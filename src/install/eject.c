@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/buf.h"
+#include "base/copy.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/file.h"
@@ -16,7 +17,6 @@
 
 #define DEPTH_MAX 128
 #define CONFIG_MAX ((size_t)64 << 10)
-#define COPY_CHUNK ((size_t)64 << 20)
 #define CURRENT ".current/"
 #define STAGE ".blast-eject" /* behind the name of the environment */
 
@@ -26,31 +26,6 @@ struct eject {
     char store[PATH_MAX]; /* without symbolic links */
     bool measure;         /* only count */
 };
-
-static bool copy_content(int in, int out, const char *name, struct err *e)
-{
-    char chunk[1 << 14];
-
-    for (;;) {
-        ssize_t n = copy_file_range(in, NULL, out, NULL, COPY_CHUNK, 0);
-
-        if (n == 0)
-            return true;
-        if (n < 0 && errno != EINTR)
-            break;
-    }
-    if (errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
-        return err_sys(e, "copy %s", name);
-    for (ssize_t n; (n = read(in, chunk, sizeof chunk)) != 0;) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_sys(e, "read %s", name);
-        if (!fd_write_all(out, chunk, (size_t)n, name, e))
-            return false;
-    }
-    return true;
-}
 
 /* Times are kept: bytecode names the time of its source. */
 static bool copy_file(struct eject *x, int from, int to, const char *name, struct err *e)

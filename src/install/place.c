@@ -7,13 +7,12 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/copy.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/vec.h"
 #include "install/many.h"
 #include "store/store.h"
-
-#define COPY_CHUNK ((size_t)1 << 30)
 
 void place_init(struct place *p, const struct link_spec *spec, enum link_mode mode, struct arena *a,
                 struct link_result *out)
@@ -92,33 +91,6 @@ static void claim(struct place *p, struct str to, uint32_t package, const unsign
     *o = (struct place_owner){ package, sha256 };
 }
 
-static bool copy_bytes(int in, int out, bool reflink, const char *name, struct err *e)
-{
-    if (reflink)
-        return ioctl(out, FICLONE, in) == 0 ? true : err_sys(e, "clone %s", name);
-    for (;;) {
-        ssize_t n = copy_file_range(in, NULL, out, NULL, COPY_CHUNK, 0);
-
-        if (n == 0)
-            return true;
-        if (n < 0 && errno != EINTR)
-            break;
-    }
-    if (errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
-        return err_sys(e, "copy %s", name);
-    char chunk[1 << 14];
-
-    for (ssize_t n; (n = read(in, chunk, sizeof chunk)) != 0;) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_sys(e, "read %s", name);
-        if (!fd_write_all(out, chunk, (size_t)n, name, e))
-            return false;
-    }
-    return true;
-}
-
 static bool copy_file(struct place *p, const char *from, const char *to, bool executable, bool reflink, struct err *e)
 {
     AUTO_FD in = -1;
@@ -127,7 +99,7 @@ static bool copy_file(struct place *p, const char *from, const char *to, bool ex
     if (!fd_open(p->spec->store->dir, from, O_RDONLY | O_NOFOLLOW, 0, &in, e) ||
         !fd_open(p->spec->prefix, to, O_WRONLY | O_CREAT | O_EXCL, executable ? 0777 : 0666, &out, e))
         return false;
-    if (copy_bytes(in, out, reflink, to, e))
+    if (reflink ? ioctl(out, FICLONE, in) == 0 || err_sys(e, "clone %s", to) : copy_content(in, out, to, e))
         return true;
     (void)unlinkat(p->spec->prefix, to, 0); /* half a file helps nobody */
     return false;
