@@ -4,7 +4,9 @@
 #include <stdint.h>
 #include "base/hash.h"
 
-#define META_MAGIC "blstree1" /* changes with the format: an old record then counts as absent */
+/* Changes with the format, and with what the flags promise (install/unpack.c looks for code that runs at start): a
+ * record of before then counts as absent, and the wheel is unpacked again. */
+#define META_MAGIC "blstree2"
 #define META_PATH ".blast/meta"
 
 struct meta_text {

@@ -204,7 +204,7 @@ static void notices_what_was_changed_in_a_tree(void **state)
     }
 }
 
-static void counts_a_damaged_record_as_absent(void **state)
+static void counts_a_damaged_or_old_record_as_absent(void **state)
 {
     struct place *p = *state;
     struct err e = { 0 };
@@ -220,6 +220,14 @@ static void counts_a_damaged_record_as_absent(void **state)
     assert_int_equal(fchmodat(p->store.dir, path, 0644, 0), 0);
     int fd = openat(p->store.dir, path, O_WRONLY | O_CLOEXEC);
 
+    /* one of an earlier version first: the check does not cover the magic */
+    assert_int_equal(pwrite(fd, "blstree1", 8, 0), 8);
+    assert_true(store_find(&p->store, HEX_A, &entry, &there, &e));
+    assert_false(there);
+    assert_int_equal(pwrite(fd, META_MAGIC, 8, 0), 8);
+    assert_true(store_find(&p->store, HEX_A, &entry, &there, &e));
+    assert_true(there);
+    store_release(&entry);
     assert_int_equal(pwrite(fd, "x", 1, 200), 1);
     assert_true(store_find(&p->store, HEX_A, &entry, &there, &e));
     assert_false(there);
@@ -314,7 +322,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(finds_what_was_committed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_makers_of_one_entry_both_succeed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(notices_what_was_changed_in_a_tree, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(counts_a_damaged_record_as_absent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(counts_a_damaged_or_old_record_as_absent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(protects_the_tree_from_ordinary_users, set_up, tear_down),
         cmocka_unit_test_setup_teardown(collects_what_nobody_needs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(leaves_a_store_in_use_alone, set_up, tear_down),
