@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "base/clock.h"
 #include "base/err.h"
+#include "cli/changes.h"
 #include "cli/daemon_link.h"
 #include "cli/progress.h"
 #include "cli/ui.h"
@@ -270,24 +271,6 @@ static void step_line(const struct plan_step *s)
     }
 }
 
-static void json_step(struct json_write *w, const struct plan_step *s)
-{
-    static const char *const word[] = {
-        [PLAN_ADD] = "add", [PLAN_REMOVE] = "remove", [PLAN_REPLACE] = "replace", [PLAN_KEEP] = "keep"
-    };
-
-    if (s->kind == PLAN_KEEP)
-        return;
-    json_write_object_begin(w);
-    json_write_member_cstr(w, "action", word[s->kind]);
-    json_write_member(w, "name", s->want ? s->want->name : s->have->name);
-    if (s->have)
-        json_write_member(w, "from", s->have->version);
-    if (s->want)
-        json_write_member(w, "to", s->want->version);
-    json_write_object_end(w);
-}
-
 static void outcome_json(const struct cmd *c, const struct sync_outcome *o)
 {
     struct json_result r;
@@ -300,11 +283,7 @@ static void outcome_json(const struct cmd *c, const struct sync_outcome *o)
     json_write_member_bool(&r.w, "created", o->made);
     json_write_member_bool(&r.w, "changed", o->apply.changed || o->would_change);
     json_write_member_bool(&r.w, "lock_changed", o->lock.changed);
-    json_write_key(&r.w, STR("changes"));
-    json_write_array_begin(&r.w);
-    for (size_t i = 0; i < o->apply.plan.n; i++)
-        json_step(&r.w, &o->apply.plan.steps[i]);
-    json_write_array_end(&r.w);
+    changes_json(&r.w, &o->apply.plan);
     json_result_end(&r);
 }
 

@@ -105,21 +105,30 @@ bool metrics_append(const struct dirs *d, const struct metrics_record *r, struct
     return true;
 }
 
+/* Opens and locks them to read; *any is false when there are none. */
+static bool begin_reading(const struct dirs *d, int *fd, struct head *h, bool *any, struct err *e)
+{
+    if (!open_file(d, O_RDONLY, fd, any, e))
+        return false;
+    if (!*any)
+        return true;
+    if (!fd_lock(*fd, false, "the metrics", e))
+        return false;
+    *any = read_head(*fd, h) && h->n > 0;
+    return true;
+}
+
 bool metrics_recent(const struct dirs *d, struct arena *a, struct metrics_record **out, size_t *n, struct err *e)
 {
     AUTO_FD fd = -1;
     struct head h;
-    bool there;
+    bool any;
 
     *out = NULL;
     *n = 0;
-    if (!open_file(d, O_RDONLY, &fd, &there, e))
+    if (!begin_reading(d, &fd, &h, &any, e))
         return false;
-    if (!there)
-        return true;
-    if (!fd_lock(fd, false, "the metrics", e))
-        return false;
-    if (!read_head(fd, &h))
+    if (!any)
         return true;
     size_t have = (size_t)MIN(h.n, (uint64_t)METRICS_RING);
     struct metrics_record *p = ARENA_ARRAY(a, struct metrics_record, have);
@@ -194,15 +203,11 @@ bool metrics_openmetrics(const struct dirs *d, struct buf *out, struct err *e)
 {
     AUTO_FD fd = -1;
     struct head h;
-    bool there;
+    bool any;
 
-    if (!open_file(d, O_RDONLY, &fd, &there, e))
+    if (!begin_reading(d, &fd, &h, &any, e))
         return false;
-    if (!there)
-        return true;
-    if (!fd_lock(fd, false, "the metrics", e))
-        return false;
-    if (!read_head(fd, &h) || h.n == 0)
+    if (!any)
         return true;
     counts(&h, out);
     durations(&h, out);
