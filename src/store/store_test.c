@@ -15,6 +15,7 @@
 #include "base/map.h"
 #include "store/gc.h"
 #include "store/guard.h"
+#include "store/meta.h"
 #include "store/store.h"
 
 #define HEX_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
