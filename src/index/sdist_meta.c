@@ -5,8 +5,10 @@
 #include "base/err.h"
 #include "codec/gzip.h"
 #include "codec/tar.h"
+#include "codec/toml.h"
 #include "codec/zip.h"
 #include "pep/metadata.h"
+#include "pep/sdist_name.h"
 
 /* "demo-1.0/PKG-INFO": one directory deep. */
 static bool is_top(struct str path, struct str leaf)
@@ -80,16 +82,107 @@ bool sdist_file(struct str archive, struct str file_name, struct str leaf, struc
     return err_set(e, ERR_PACKAGE, "'" STR_FMT "' is neither .tar.gz nor .zip", STR_ARG(file_name));
 }
 
+/* ------------------------------------------------------------ [project] */
+
+static bool is_dynamic(const struct toml_doc *d, const struct toml_node *project, const char *field)
+{
+    const struct toml_node *list = toml_get(d, project, STR("dynamic"));
+
+    for (const struct toml_node *one = list ? list->first : NULL; one; one = one->next)
+        if (one->type == TOML_STRING && str_eq(one->text, str_of(field)))
+            return true;
+    return false;
+}
+
+/* "x>=1; python_version > '3'" with one more condition. A URL may hold a ';', so that before its marker has a space. */
+static struct str with_extra(struct arena *a, struct str text, struct str extra)
+{
+    size_t at = str_search(text, str_find(text, '@') < text.n ? STR(" ;") : STR(";"));
+    struct str marker = str_sub(text, MIN(at + 1, text.n), text.n);
+
+    (void)str_cut_prefix(&marker, STR(";"));
+    return at < text.n ? arena_printf(a, STR_FMT " ; (" STR_FMT ") and extra == '" STR_FMT "'",
+                                      STR_ARG(str_sub(text, 0, at)), STR_ARG(marker), STR_ARG(extra))
+                       : arena_printf(a, STR_FMT " ; extra == '" STR_FMT "'", STR_ARG(text), STR_ARG(extra));
+}
+
+static bool write_list(const struct toml_node *list, struct str extra, struct arena *a, struct buf *out)
+{
+    for (const struct toml_node *one = list ? list->first : NULL; one; one = one->next) {
+        struct str text = one->text;
+
+        if (one->type != TOML_STRING || str_find(text, '\n') < text.n)
+            return false;
+        (void)buf_str(out, STR("Requires-Dist: "));
+        (void)buf_str(out, extra.n ? with_extra(a, text, extra) : text);
+        (void)buf_str(out, STR("\n"));
+    }
+    return true;
+}
+
+static bool write_project(const struct toml_doc *d, const struct toml_node *project, struct str version,
+                          struct arena *a, struct buf *out)
+{
+    const struct toml_node *name = toml_get(d, project, STR("name"));
+    const struct toml_node *python = toml_get(d, project, STR("requires-python"));
+    const struct toml_node *extras = toml_get(d, project, STR("optional-dependencies"));
+
+    if (!name || name->type != TOML_STRING || str_find(name->text, '\n') < name->text.n)
+        return false;
+    (void)buf_str(out, arena_printf(a, "Metadata-Version: 2.2\nName: " STR_FMT "\nVersion: " STR_FMT "\n",
+                                    STR_ARG(name->text), STR_ARG(version)));
+    if (python && (python->type != TOML_STRING || str_find(python->text, '\n') < python->text.n))
+        return false;
+    if (python)
+        (void)buf_str(out, arena_printf(a, "Requires-Python: " STR_FMT "\n", STR_ARG(python->text)));
+    for (const struct toml_node *one = extras ? extras->first : NULL; one; one = one->next) {
+        if (str_find(one->key, '\n') < one->key.n || str_find(one->key, '\'') < one->key.n)
+            return false;
+        (void)buf_str(out, arena_printf(a, "Provides-Extra: " STR_FMT "\n", STR_ARG(one->key)));
+        if (!write_list(one, one->key, a, out))
+            return false;
+    }
+    return write_list(toml_get(d, project, STR("dependencies")), STR(""), a, out) && buf_str(out, STR("\n"));
+}
+
+/* [project] of pyproject.toml as metadata, when no backend may change what it says of dependencies (PEP 621: "dynamic");
+ * false without an error. The version is that of the file name, for it is often dynamic. */
+static bool from_project(struct str archive, struct str file_name, struct arena *a, struct str *out)
+{
+    static const char *const needed[] = { "dependencies", "optional-dependencies", "requires-python" };
+    AUTO_BUF b = { .limit = METADATA_MAX };
+    struct err ignored = { 0 };
+    struct sdist_name name;
+    struct str text;
+    struct toml_doc *d;
+
+    if (!sdist_name_parse(file_name, &name, &ignored) ||
+        !sdist_file(archive, file_name, STR("pyproject.toml"), a, &text, &ignored) || !text.p ||
+        !toml_parse(text, "pyproject.toml", a, &d, &ignored))
+        return false;
+    const struct toml_node *project = toml_get(d, d->root, STR("project"));
+
+    if (!project || project->type != TOML_TABLE)
+        return false;
+    for (size_t i = 0; i < COUNT(needed); i++)
+        if (is_dynamic(d, project, needed[i]))
+            return false;
+    if (!write_project(d, project, name.version, a, &b))
+        return false;
+    *out = arena_str(a, buf_done(&b));
+    return true;
+}
+
 bool sdist_meta_of(struct str archive, struct str file_name, struct arena *a, struct str *out, struct err *e)
 {
     struct metadata m;
 
     if (!sdist_file(archive, file_name, STR("PKG-INFO"), a, out, e))
         return false;
-    if (!out->p)
-        return err_set(e, ERR_PACKAGE, "the source distribution has no PKG-INFO");
-    if (!metadata_parse(a, *out, &m, e))
-        return false;
-    return sdist_metadata_is_static(&m) ||
-           err_set(e, ERR_PACKAGE, "its dependencies are not static, only a build can tell them");
+    if (out->p && metadata_parse(a, *out, &m, e) && sdist_metadata_is_static(&m))
+        return true;
+    err_clear(e);
+    if (from_project(archive, file_name, a, out))
+        return true;
+    return err_set(e, ERR_PACKAGE, "its dependencies are not static, only a build can tell them");
 }

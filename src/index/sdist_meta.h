@@ -1,4 +1,4 @@
-/* PKG-INFO out of a source distribution, and whether it may be believed without a build. */
+/* What a source distribution says of itself, as far as that may be believed without a build. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,7 +15,7 @@ struct err;
  * when it is not there. */
 MUST_USE bool sdist_file(struct str archive, struct str file_name, struct str leaf, struct arena *a, struct str *out,
                          struct err *e);
-/* The text of the PKG-INFO in the only top-level directory of a .tar.gz or .zip; in the arena. ERR_PACKAGE when there
- * is none, or when what it says of dependencies is not static: metadata below 2.2, or a field declared dynamic
- * (PEP 643); then only a build can tell. */
+/* METADATA of a source distribution that may be believed without a build, in the arena: its PKG-INFO, of 2.2 or later and
+ * with no field declared dynamic that says something of dependencies (PEP 643), else [project] of its pyproject.toml
+ * where that declares none of them dynamic (PEP 621). ERR_PACKAGE when only a build can tell. */
 MUST_USE bool sdist_meta_of(struct str archive, struct str file_name, struct arena *a, struct str *out, struct err *e);

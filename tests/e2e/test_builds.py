@@ -1,4 +1,5 @@
 """Source distributions: what only a build can tell, what is built, what a build may do, and what goes wrong in one."""
+import json
 import os
 
 import pytest
@@ -37,8 +38,13 @@ def index_port(index):
     return int(index.index.split(":")[2].split("/")[0])
 
 
-def dynamic(name, version, requires=(), **more):
-    return make_sdist(name, version, requires=requires, files={"PKG-INFO": DYNAMIC.format(name, version)}, **more)
+def dynamic(name, version, requires=(), build_requires=(), **more):
+    """A source distribution whose dependencies only a build can tell."""
+    files = {"PKG-INFO": DYNAMIC.format(name, version),
+             "pyproject.toml": f"[build-system]\nrequires = {json.dumps(list(build_requires))}\n"
+                               "build-backend = \"backend\"\nbackend-path = [\".\"]\n"
+                               f"[project]\nname = \"{name}\"\ndynamic = [\"version\", \"dependencies\"]\n"}
+    return make_sdist(name, version, requires=requires, files=files, **more)
 
 
 def test_a_package_without_wheel_is_built_and_installed(project, index, how):
@@ -48,6 +54,17 @@ def test_a_package_without_wheel_is_built_and_installed(project, index, how):
     assert project.installed_by_python() == {"built": "1.0", "dep": "1.0"}
     lock = project.read("pylock.toml")
     assert "built-1.0.tar.gz" in lock and ".whl" in lock
+
+
+def test_static_fields_of_pyproject_toml_need_no_build(project, index):
+    """PEP 621: a backend may not change what pyproject.toml says and does not declare dynamic."""
+    backend = "raise SystemExit('called')\n"
+    index.add(make_sdist("said", "1.0", requires=["dep>=1", "more; python_version < '3'"], backend=backend,
+                         files={"PKG-INFO": DYNAMIC.format("said", "1.0")}))
+    index.add(make_wheel("dep", "1.0"))
+    project.write("in.txt", "said\n")
+    project("lock", "-r", "in.txt", "-o", "out.txt")
+    assert project.read("out.txt").split() == ["dep==1.0", "said==1.0"]
 
 
 def test_what_was_built_is_not_built_again(project, index, how):
