@@ -9,10 +9,12 @@
 #include "cli/ui.h"
 #include "codec/toml_edit.h"
 #include "config/project.h"
+#include "net/url.h"
 #include "pep/name.h"
 #include "pep/req.h"
 #include "sync/inputs.h"
 #include "sync/journal.h"
+#include "sync/origin.h"
 
 #define FILE_NAME "pyproject.toml"
 
@@ -70,6 +72,29 @@ static struct project_target target_of(const struct cmd *c)
     return (struct project_target){ .where = PROJECT_DEPENDENCIES };
 }
 
+/* "./dir", "x.tar.gz", "git+https://...": names that only looking can tell. A path that is no wheel must begin like one
+ * or hold a '/'. */
+static bool is_unnamed(struct str word)
+{
+    struct str path, extras;
+
+    origin_split_extras(word, &path, &extras);
+    return url_is(path) || str_find(path, '/') < MIN(path.n, str_find(path, '@')) || str_eq(path, STR(".")) ||
+           str_eq(path, STR(".."));
+}
+
+/* Words without a name get one; `name @ ./dir` is no requirement, so a directory is named by itself. */
+static bool name_words(struct cmd *c, struct workspace *w, struct err *e)
+{
+    for (size_t i = 0; i < c->options.words.n; i++) {
+        struct str *word = &c->options.words.p[i];
+
+        if (is_unnamed(*word) && origin_is(*word) && !origin_requirement(w, *word, false, word, e))
+            return err_wrap(e, "install '" STR_FMT "'", STR_ARG(*word));
+    }
+    return true;
+}
+
 static bool check_words(struct cmd *c, struct err *e)
 {
     for (size_t i = 0; i < c->options.words.n; i++) {
@@ -122,6 +147,30 @@ static bool add_bounds(struct cmd *c, struct toml_edit *ed, const struct lock *l
     return true;
 }
 
+/* The directories of -e go into [tool.blast] editable, as they were written when they are relative to the project. */
+static bool add_editables(struct workspace *w, struct toml_edit *ed, struct err *e)
+{
+    const struct str_list *all = &w->request->editable;
+
+    for (size_t i = 0; i < all->n; i++) {
+        struct str text, path, extras;
+        struct req q;
+
+        if (!origin_requirement(w, all->p[i], true, &text, e) || !req_parse(w->a, text, &q, e))
+            return err_wrap(e, "install '" STR_FMT "' editable", STR_ARG(all->p[i]));
+        const struct origin *o = origin_find(w, q.url);
+
+        if (o && o->own)
+            return err_set(e, ERR_CONFIG, "'" STR_FMT "' is the project itself, which is installed editable as soon as "
+                           "its pyproject.toml has [build-system]", STR_ARG(all->p[i]));
+        origin_split_extras(all->p[i], &path, &extras);
+        path = arena_printf(w->a, STR_FMT STR_FMT, STR_ARG(origin_path_in_lock(w, o->tree)), STR_ARG(extras));
+        if (!project_add_editable(ed, q.name, path, e))
+            return false;
+    }
+    return true;
+}
+
 /* Resolves with what the edited file says, without writing anything. */
 static bool try_lock(struct workspace *w, struct sync_job *job, struct lockfile *l, struct err *e)
 {
@@ -149,10 +198,10 @@ bool edit_install(struct cmd *c, struct workspace *w, struct request *r, struct 
     struct toml_edit ed;
     struct lockfile l;
 
-    if (c->options.words.n == 0)
+    if (c->options.words.n == 0 && w->request->editable.n == 0)
         return sync_run(w, job, out, e);
-    if (!check_words(c, e) || !journal_lock(w, &lock, e) || !begin(c, w, &ed, &job->pyproject_old, e) ||
-        !add_all(c, &ed, e) || !look_at(c, w, ed.text, e))
+    if (!name_words(c, w, e) || !check_words(c, e) || !journal_lock(w, &lock, e) ||
+        !begin(c, w, &ed, &job->pyproject_old, e) || !add_all(c, &ed, e) || !add_editables(w, &ed, e) || !look_at(c, w, ed.text, e))
         return false;
     if (!try_lock(w, job, &l, e))
         return settle_conflict(c, w, ed.text, job, out, e) || (e->kind == ERR_RESOLUTION && nothing_changed(c, e));
@@ -217,7 +266,11 @@ static bool remove_name(struct workspace *w, struct toml_edit *ed, struct str na
             return false;
         total += n;
     }
-    if (total)
+    bool removed = false;
+
+    if (!project_remove_editable(ed, name, &removed, e))
+        return false;
+    if (total || removed)
         return true;
     struct str near = near_requirement(w, name);
 

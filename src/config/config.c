@@ -227,7 +227,7 @@ static bool require_sections(struct reader *r)
 /* [tool.blast] holds the keys of [resolver] beside those that config/project.h reads. */
 static bool read_tool(struct reader *r)
 {
-    static const char *const others[] = { "constraints", "overrides", "default_groups" };
+    static const char *const others[] = { "constraints", "overrides", "default_groups", "editable", "package" };
     const struct toml_node *table = toml_find(r->d, "tool.blast");
 
     if (table && table->type != TOML_TABLE)

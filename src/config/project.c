@@ -278,12 +278,36 @@ static void warn_foreign(struct reader *r)
     }
 }
 
+static bool read_editables(struct reader *r)
+{
+    const struct toml_node *table = toml_find(r->d, "tool.blast.editable");
+    const struct toml_node *package = toml_find(r->d, "tool.blast.package");
+
+    if (package && package->type != TOML_BOOL)
+        return toml_error(r->d, package, r->e, "tool.blast.package is %s, not true or false",
+                          toml_type_name(package->type));
+    r->p->package_off = package && !package->yes;
+    if (table && table->type != TOML_TABLE)
+        return toml_error(r->d, table, r->e, "tool.blast.editable is %s, not a table of names and paths",
+                          toml_type_name(table->type));
+    for (const struct toml_node *n = table ? table->first : NULL; n; n = n->next) {
+        if (!name_is_valid(n->key))
+            return toml_error(r->d, n, r->e, "'" STR_FMT "' is not a name for a package", STR_ARG(n->key));
+        if (n->type != TOML_STRING || n->text.n == 0)
+            return toml_error(r->d, n, r->e, "tool.blast.editable." STR_FMT " is no path", STR_ARG(n->key));
+        VEC_PUSH_IN(r->a, &r->p->editables,
+                    (struct project_editable){ .name = arena_str(r->a, name_normalize(r->a, n->key)), .path = n->text,
+                                               .line = toml_key_place(r->d, n).line });
+    }
+    return true;
+}
+
 static bool read_tool(struct reader *r)
 {
     struct reqs constraints = { 0 }, overrides = { 0 }, groups = { 0 };
 
     if (!read_names(r, "tool.blast.constraints", &constraints) || !read_names(r, "tool.blast.overrides", &overrides) ||
-        !read_names(r, "tool.blast.default_groups", &groups))
+        !read_names(r, "tool.blast.default_groups", &groups) || !read_editables(r))
         return false;
     r->p->constraints.p = constraints.list.p;
     r->p->constraints.n = constraints.list.n;
@@ -305,7 +329,7 @@ bool project_parse(struct str text, const char *file, struct arena *a, struct pr
 {
     struct reader r = { .p = out, .a = a, .e = e };
 
-    *out = (struct project){ .file = file, .found = true };
+    *out = (struct project){ .file = file, .text = text, .found = true };
     return toml_parse(text, file, a, &r.d, e) && read_project(&r) && read_groups(&r) && read_build_system(&r) &&
            read_tool(&r);
 }

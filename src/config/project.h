@@ -25,6 +25,13 @@ struct project_req {
     unsigned line;
 };
 
+/* A directory that is installed by reference: [tool.blast] editable. */
+struct project_editable {
+    struct str name;  /* normalised */
+    struct str path;  /* as written: relative to the file, maybe with [extras] behind it */
+    unsigned line;
+};
+
 enum project_where { PROJECT_DEPENDENCIES, PROJECT_EXTRA, PROJECT_GROUP };
 
 /* A list of requirements in the file. */
@@ -38,6 +45,7 @@ struct project_list {
 
 struct project {
     const char *file;  /* for messages: "pyproject.toml" */
+    struct str text;   /* what was read; p == NULL without the file */
     bool found;        /* false: there is no such file; all else is empty */
     bool has_project;  /* [project] stands there */
     struct str name, version, requires_python; /* n == 0: not given */
@@ -49,6 +57,8 @@ struct project {
     struct str build_backend; /* n == 0: not named */
     VEC(struct project_req) build_requires;
     VEC(struct project_req) constraints, overrides; /* [tool.blast] constraints, overrides */
+    VEC(struct project_editable) editables; /* [tool.blast] editable = { name = "path" } */
+    bool package_off;         /* [tool.blast] package = false: the project itself is not installed */
     VEC(struct str) default_groups; /* [tool.blast] default_groups; when not given: "dev" if there is such a group */
     VEC(struct str) warnings; /* "pyproject.toml:12: ..." */
 };
@@ -76,6 +86,9 @@ MUST_USE bool project_add_requirement(struct toml_edit *ed, struct project_targe
 /* Removes all requirements for `name` from the list; *removed (may be NULL) counts them. */
 MUST_USE bool project_remove_requirement(struct toml_edit *ed, struct project_target from, struct str name,
                                          unsigned *removed, struct err *e);
+/* Puts the directory into [tool.blast] editable, and takes it out again. */
+MUST_USE bool project_add_editable(struct toml_edit *ed, struct str name, struct str path, struct err *e);
+MUST_USE bool project_remove_editable(struct toml_edit *ed, struct str name, bool *removed, struct err *e);
 /* Adds [project] with name, version 0.1.0, requires-python when given, and no dependencies when ed->text has no such
  * table: to a text that may be empty. The name is made valid. */
 MUST_USE bool project_ensure(struct toml_edit *ed, struct str name, struct str requires_python, struct err *e);

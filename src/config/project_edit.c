@@ -223,3 +223,30 @@ bool project_ensure(struct toml_edit *ed, struct str name, struct str requires_p
     ed->text = next.text;
     return true;
 }
+
+static struct str editable_path(struct toml_edit *ed, struct str name)
+{
+    return arena_printf(ed->a, "tool.blast.editable." STR_FMT, STR_ARG(toml_quote_key(ed->a, name)));
+}
+
+bool project_add_editable(struct toml_edit *ed, struct str name, struct str path, struct err *e)
+{
+    return toml_set(ed, editable_path(ed, name), toml_quote(ed->a, path), e);
+}
+
+bool project_remove_editable(struct toml_edit *ed, struct str name, bool *removed, struct err *e)
+{
+    struct project p;
+
+    *removed = false;
+    if (!project_parse(ed->text, ed->name, ed->a, &p, e))
+        return false;
+    for (size_t i = 0; i < p.editables.n; i++) {
+        if (!name_eq(p.editables.p[i].name, name))
+            continue;
+        struct str path = p.editables.n == 1 ? STR("tool.blast.editable") : editable_path(ed, p.editables.p[i].name);
+
+        return toml_remove(ed, path, removed, e);
+    }
+    return true;
+}

@@ -522,8 +522,9 @@ void catalog_learned(struct catalog *c, uint32_t project, uint32_t rank, const s
     struct candidate *cand = catalog_candidate(c, project, rank);
 
     const struct listing_file *f = catalog_file(p, cand);
-    /* a file on this machine may be built again under the same name */
-    bool keep = f->flags & LISTING_SHA256 || !url_is_file(catalog_text(p, cand, f->url));
+    /* a file on this machine may be built again under the same name, and a source that is named alone may change */
+    bool keep = f->flags & LISTING_SHA256 ||
+                (!url_is_file(catalog_text(p, cand, f->url)) && !(p->only_direct && !(f->flags & LISTING_WHEEL)));
 
     if (m && known_add(known_of(c, p), key_of(c, p, cand), m, keep))
         return;

@@ -13,6 +13,7 @@
 #include "index/catalog.h"
 #include "index/page.h"
 #include "net/url.h"
+#include "pep/metadata.h"
 #include "pep/name.h"
 #include "pep/sdist_name.h"
 #include "pep/wheel_name.h"
@@ -211,5 +212,32 @@ bool flat_direct(struct catalog *c, struct str url, struct str name, uint32_t *p
     if (!check_same(c, *project, l, e))
         return false;
     catalog_direct(c, *project, record);
+    return true;
+}
+
+bool flat_given(struct catalog *c, const struct flat_source *s, struct str name, struct err *e)
+{
+    struct page_link *l = ARENA_NEW(&c->a, struct page_link);
+    struct page page = { .link = l, .n = 1 };
+    struct metadata m;
+    struct str record;
+
+    if (!metadata_parse(&c->a, s->metadata, &m, e))
+        return err_wrap(e, "read the metadata of '" STR_FMT "'", STR_ARG(url_redacted(&c->a, s->url)));
+    if (!name_eq(name, m.name))
+        return err_set(e, ERR_PACKAGE, "'" STR_FMT "' is required, but the source is '" STR_FMT "'", STR_ARG(name),
+                       STR_ARG(m.name));
+    struct str key = name_normalize(&c->a, m.name);
+
+    l->url = s->url;
+    l->name = arena_printf(&c->a, STR_FMT "-" STR_FMT ".tar.gz", STR_ARG(key), STR_ARG(m.version));
+    if (!make_listing(c, key, &page, STR(""), &record, e))
+        return false;
+    uint32_t project = catalog_project(c, key);
+
+    if (!check_same(c, project, l, e))
+        return false;
+    catalog_direct(c, project, record);
+    catalog_learned(c, project, 0, &m, STR(""));
     return true;
 }

@@ -21,6 +21,8 @@ struct source_root {
     struct req req;
     struct str text;   /* as written */
     struct str origin; /* "pyproject.toml:14" */
+    bool editable;     /* the directory of its URL is installed by reference */
+    struct str place;  /* what stands for its URL in the digest of the inputs; n == 0: the text does */
     bool constraint;   /* only bounds a package that is needed anyway */
     bool override;     /* stands for every requirement on its package, whoever states it (as uv's overrides): with a
                         * marker that does not hold the package is not needed at all. `constraint` is set too */

@@ -1,11 +1,13 @@
 #include "sync/background.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "env/env.h"
 #include "env/pin.h"
 #include "env/status_file.h"
@@ -14,6 +16,7 @@
 #include "sync/coordinator.h"
 #include "sync/decision.h"
 #include "sync/failure.h"
+#include "sync/journal.h"
 #include "sync/policy.h"
 #include "sync/tracked.h"
 #include "sync/trust.h"
@@ -56,6 +59,7 @@ struct background background_failed(const struct err *e, struct workspace *w)
                                     arena_str(w->a, (struct str){ frame, n }));
 
     out.exit = code;
+    out.passing = out.state == BACKGROUND_FAILED && (e->sys == ENOSPC || e->sys == EDQUOT);
     return out;
 }
 
@@ -163,11 +167,13 @@ static bool may_run(struct workspace *w, struct background *out)
 
 /* ------------------------------------------------------------ decisions */
 
-static struct background park(struct workspace *w, struct decision *d)
+/* A decision is in force for the files that are there when it is parked: those must be the ones it was made from. */
+static struct background park(struct workspace *w, struct decision *d, const struct sync_outcome *o)
 {
     struct err e = { 0 };
 
-    if (!decision_park(w, d, &e))
+    if (!journal_unmoved(w, "pyproject.toml", w->project.text, &e) ||
+        (o && !journal_unmoved(w, LOCKFILE, o->lock.old_text, &e)) || !decision_park(w, d, &e))
         return background_failed(&e, w);
     struct background out = outcome(BACKGROUND_PENDING, d->text);
 
@@ -178,7 +184,7 @@ static struct background park(struct workspace *w, struct decision *d)
 }
 
 /* conflict_resolution = keep and fail park nothing: the one leaves all as it is, the other says so. */
-static struct background settle(struct workspace *w, struct decision *d)
+static struct background settle(struct workspace *w, struct decision *d, const struct sync_outcome *o)
 {
     enum config_conflict how = (enum config_conflict)w->config.sync_conflict_resolution;
 
@@ -186,7 +192,21 @@ static struct background settle(struct workspace *w, struct decision *d)
         return outcome(BACKGROUND_UNCHANGED, d->text);
     if (how == CONFIG_CONFLICT_FAIL)
         return outcome(BACKGROUND_FAILED, d->text);
-    return park(w, d);
+    return park(w, d, o);
+}
+
+/* Nothing held this run, so nothing of what held an earlier one is left to decide. */
+static void clear_decisions(struct workspace *w)
+{
+    struct decision *all;
+    struct err ignored = { 0 }; /* the next run does it */
+    size_t n;
+
+    if (!decision_list(w, &all, &n, &ignored))
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (all[i].kind != DECISION_UPDATE)
+            (void)!decision_drop(w, all[i].id, &ignored);
 }
 
 static struct background settle_held(struct workspace *w, const struct sync_outcome *o, bool update)
@@ -208,7 +228,7 @@ static struct background settle_held(struct workspace *w, const struct sync_outc
             choices_relock(w, o, &d);
         break;
     }
-    return settle(w, &d);
+    return settle(w, &d, o);
 }
 
 /* A conflict has no choice that could be taken unasked: each edits pyproject.toml. */
@@ -223,7 +243,7 @@ static struct background settle_failure(struct workspace *w, const struct err *e
         !fd_read_if_there(w->dir, "pyproject.toml", PROJECT_FILE_MAX, w->a, &base, &ignored))
         return background_failed(e, w);
     choices_conflict(w, base, f, e, &d);
-    return d.n ? settle(w, &d) : background_failed(e, w);
+    return d.n ? settle(w, &d, NULL) : background_failed(e, w);
 }
 
 /* ------------------------------------------------------------ the verbs */
@@ -253,14 +273,34 @@ static struct background of_outcome(struct workspace *w, const struct sync_outco
     return out;
 }
 
+/* As the daemon makes it of the files themselves (daemon/closure.h). */
+static uint64_t digest(struct str text)
+{
+    uint64_t h = text.p ? hash_fast(text.p, text.n) : 0;
+
+    return text.p && !h ? 1 : h;
+}
+
+/* Says what it read, so that who asked can tell whether the files are others by now. */
 static struct background run(struct workspace *w, const struct sync_job *job, bool update)
 {
     struct sync_outcome o;
     struct err e = { 0 };
+    struct background out;
+    bool ok = sync_run(w, job, &o, &e);
 
-    if (!sync_run(w, job, &o, &e))
-        return settle_failure(w, &e);
-    return o.held ? settle_held(w, &o, update) : of_outcome(w, &o);
+    if (!ok)
+        out = settle_failure(w, &e);
+    else if (o.held)
+        out = settle_held(w, &o, update);
+    else
+        out = of_outcome(w, &o);
+    if (ok && !o.held)
+        clear_decisions(w);
+    out.read = o.lock.path.n > 0;
+    out.pyproject = digest(w->project.text);
+    out.lock = digest(ok && !o.held ? o.lock.text : o.lock.old_text);
+    return out;
 }
 
 static struct background sync_verb(struct workspace *w, bool force, struct timings *t)

@@ -44,6 +44,9 @@ struct background {
     uint32_t decision;   /* that was parked; 0: none */
     struct str message;  /* one line; may be empty */
     int exit;
+    bool read;           /* the files were read as far as to the lock: */
+    uint64_t pyproject, lock; /* fast digests of what was read and, where the lock was written, of that; 0: missing */
+    bool passing;        /* it failed by what may pass by itself: a full disk */
 };
 
 const char *background_word(enum background_state state);

@@ -16,6 +16,7 @@
 #include "base/proc.h"
 #include "codec/json.h"
 #include "codec/json_write.h"
+#include "config/project.h"
 #include "index/sdist_meta.h"
 #include "index/wheel_meta.h"
 #include "jail/compile.h"
@@ -23,7 +24,6 @@
 #include "pep/metadata.h"
 #include "pep/name.h"
 #include "pep/req.h"
-#include "pep/sdist_name.h"
 #include "pep/wheel_name.h"
 #include "sync/build_room.h"
 #include "sync/build_system.h"
@@ -40,6 +40,7 @@
 #define LOG_BYTES 1200
 #define ANSWER_MAX ((size_t)1 << 20)
 #define WHEEL_MAX_BYTES ((uint64_t)8 << 30)
+#define GIT_MAY_READ "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"
 #define EPOCH "SOURCE_DATE_EPOCH=315532800" /* 1980-01-01: the first day that a zip archive can hold */
 
 /* A build under way. */
@@ -49,19 +50,18 @@ struct build {
     struct build_room room;
     struct build_system system;
     struct arena *a;
-    struct sdist_name name;
 };
 
 /* ------------------------------------------------------------ what was built before */
 
 /* Changes with everything that the result depends on but the versions of the requirements, which may be newer in the
  * next build: as with every cache of built wheels the first one stays. */
-static const char *key_of(const struct workspace *w, struct str sha256)
+static const char *key_of(const struct workspace *w, struct str key)
 {
     unsigned char sum[HASH_SHA256];
     char hex[HASH_HEX256 + 1];
     struct err ignored = { 0 };
-    struct str text = arena_printf(w->a, FORMAT "\n" STR_FMT "\n" STR_FMT "\n%s", STR_ARG(sha256),
+    struct str text = arena_printf(w->a, FORMAT "\n" STR_FMT "\n" STR_FMT "\n%s", STR_ARG(key),
                                    STR_ARG(facts_fingerprint(&w->python, w->a)),
                                    w->request->no_build_sandbox ? "host" : "sandbox");
 
@@ -87,9 +87,9 @@ static bool find_in(struct workspace *w, const char *folder, struct built_wheel 
     return true;
 }
 
-bool build_find(const struct pkg_job *job, struct str sha256, struct built_wheel *out, bool *there, struct err *e)
+bool build_find(const struct pkg_job *job, struct str key, struct built_wheel *out, bool *there, struct err *e)
 {
-    return find_in(job->w, key_of(job->w, sha256), out, there, e);
+    return find_in(job->w, key_of(job->w, key), out, there, e);
 }
 
 static bool keep_text(const char *folder, const char *name, struct str text, struct err *e)
@@ -104,14 +104,25 @@ static bool keep_text(const char *folder, const char *name, struct str text, str
 
 /* ------------------------------------------------------------ calling the backend */
 
+/* Where the project is built. */
+static struct str source_of(const struct build *b)
+{
+    return b->source->editable ? str_of(b->source->tree) : arena_printf(b->a, "%s/work/source", b->room.path);
+}
+
 static void write_request(const struct build *b, const char *hook, const char *target, struct buf *out)
 {
+    const struct build_source *s = b->source;
     struct json_write w;
 
     json_write_init(&w, out, false);
     json_write_object_begin(&w);
-    json_write_member(&w, "archive", arena_printf(b->a, "%s/work/" STR_FMT, b->room.path, STR_ARG(b->source->file)));
-    json_write_member(&w, "source", arena_printf(b->a, "%s/work/source", b->room.path));
+    if (s->tree)
+        json_write_member_cstr(&w, "tree", s->tree);
+    else
+        json_write_member(&w, "archive", arena_printf(b->a, "%s/work/" STR_FMT, b->room.path, STR_ARG(s->file)));
+    json_write_member(&w, "source", source_of(b));
+    json_write_member(&w, "subdirectory", s->subdirectory);
     json_write_member(&w, "backend", b->system.backend);
     json_write_key(&w, STR("backend_path"));
     json_write_array_begin(&w);
@@ -181,7 +192,7 @@ static void put_output(struct str log, struct err *e)
 static bool report(const struct build *b, const char *hook, int code, struct str log, struct err *e)
 {
     const char *folder = arena_printf(b->a, "%s/builds", b->job->w->dirs.state).p;
-    const char *name = arena_printf(b->a, STR_FMT ".log", STR_ARG(b->source->file)).p;
+    const char *name = arena_printf(b->a, STR_FMT ".log", STR_ARG(b->source->label)).p;
     struct err ignored = { 0 };
 
     put_output(log, e);
@@ -206,6 +217,7 @@ static bool run_in_sandbox(const struct build *b, const char *const *argv, const
     const struct workspace *w = b->job->w;
     const char *work = arena_printf(b->a, "%s/work", b->room.path).p;
     const char *const interpreter[] = { w->python.base_prefix.p, NULL };
+    const char *const tree[] = { b->source->tree, NULL };
     struct jail_build wanted = {
         .source = work,
         .output = work,
@@ -228,6 +240,8 @@ static bool run_in_sandbox(const struct build *b, const char *const *argv, const
         .cwd = work,
         .fd = { in, out, out },
         .wall_ms = WALL_MS,
+        .ro = b->source->editable ? NULL : tree,
+        .rw = b->source->editable ? tree : NULL,
     };
 
     if (!jail_run(&policy, &command, b->a, &result, e)) {
@@ -253,12 +267,13 @@ static bool call(const struct build *b, const char *hook, const char *target, st
         arena_printf(b->a, "PATH=%s/env/bin:/usr/local/bin:/usr/bin:/bin", b->room.path).p,
         arena_printf(b->a, "VIRTUAL_ENV=%s/env", b->room.path).p,
         EPOCH, "LC_ALL=C.UTF-8", "PYTHONNOUSERSITE=1",
+        GIT_MAY_READ, /* the tree of a user that the sandbox does not know: versions are taken from tags */
         b->job->w->request->no_build_sandbox ? arena_printf(b->a, "HOME=%s/work", b->room.path).p : NULL,
         NULL,
     };
     int code = 0;
 
-    watch_show(b->job->watch, arena_printf(b->a, "Building " STR_FMT, STR_ARG(b->name.project)).p, 0, 0, 0, 0);
+    watch_show(b->job->watch, arena_printf(b->a, "Building " STR_FMT, STR_ARG(b->source->label)).p, 0, 0, 0, 0);
     write_request(b, hook, target, &request);
     if (!file_replace(b->room.work, "request.json", buf_done(&request), 0600, FILE_NO_SYNC, e))
         return false;
@@ -325,23 +340,42 @@ static bool check_requires(const struct build *b, struct str_list list, struct e
     return true;
 }
 
+/* Text of the project's pyproject.toml; p == NULL: it has none. */
+static bool read_pyproject(const struct build *b, struct str *out, struct err *e)
+{
+    const struct build_source *s = b->source;
+    struct str name = STR("pyproject.toml");
+
+    if (s->subdirectory.n)
+        name = arena_printf(b->a, STR_FMT "/" STR_FMT, STR_ARG(s->subdirectory), STR_ARG(name));
+    if (!s->tree)
+        return sdist_file(s->bytes, s->file, name, b->a, out, e);
+    return fd_read_if_there(AT_FDCWD, arena_printf(b->a, "%s/" STR_FMT, s->tree, STR_ARG(name)).p, PROJECT_FILE_MAX,
+                            b->a, out, e) || err_as(e, ERR_PACKAGE, "read how it is built");
+}
+
+static const char *hook_of(const struct build *b, const char *wheel, const char *editable)
+{
+    return b->source->editable ? editable : wheel;
+}
+
 static bool prepare(struct build *b, struct err *e)
 {
-    struct str text, answer, name = b->source->file;
+    const struct build_source *s = b->source;
+    struct str text, answer;
     struct str_list more;
 
-    if (!sdist_name_parse(name, &b->name, e) || str_find(name, '/') < name.n)
-        return err_as(e, ERR_PACKAGE, "take it as a source distribution");
-    if (!sdist_file(b->source->bytes, name, STR("pyproject.toml"), b->a, &text, e) ||
-        !build_system_read(text, b->a, &b->system, e) ||
+    if (str_find(s->label, '/') < s->label.n || str_find(s->file, '/') < s->file.n)
+        return err_set(e, ERR_PACKAGE, "'" STR_FMT "' is no name of a file", STR_ARG(s->label));
+    if (!read_pyproject(b, &text, e) || !build_system_read(text, b->a, &b->system, e) ||
         !check_requires(b, (struct str_list){ b->system.requires, b->system.n_requires }, e))
         return false;
     if (!build_room_open(b->job, &b->room, e) ||
-        !file_replace(b->room.work, arena_cstr(b->a, name), b->source->bytes, 0644, FILE_NO_SYNC, e))
+        (!s->tree && !file_replace(b->room.work, arena_cstr(b->a, s->file), s->bytes, 0644, FILE_NO_SYNC, e)))
         return false;
     if (!build_room_install(b->job, &b->room, b->system.requires, b->system.n_requires, e))
         return err_wrap(e, "install what its build requires");
-    if (!call(b, "get_requires_for_build_wheel", NULL, &answer, e) || !read_requires(b, answer, &more, e) ||
+    if (!call(b, hook_of(b, "get_requires_for_build_wheel", "get_requires_for_build_editable"), NULL, &answer, e) || !read_requires(b, answer, &more, e) ||
         !check_requires(b, more, e))
         return false;
     return more.n == 0 || build_room_install(b->job, &b->room, more.p, more.n, e) ||
@@ -361,7 +395,7 @@ static bool check_wheel(const struct build *b, struct str file, struct err *e)
 
     if (!wheel_name_parse(file, &n, e))
         return err_as(e, ERR_PACKAGE, "take what " STR_FMT " built", STR_ARG(b->system.backend));
-    if (!str_eq(name_normalize(b->a, n.project), name_normalize(b->a, b->name.project)))
+    if (b->source->project.n && !name_eq(n.project, b->source->project))
         return err_set(e, ERR_PACKAGE, "its build made '" STR_FMT "', which is another package", STR_ARG(file));
     return true;
 }
@@ -369,7 +403,7 @@ static bool check_wheel(const struct build *b, struct str file, struct err *e)
 /* Moves the wheel from where anybody in the sandbox could write to the cache, and says what it is. */
 static bool take_wheel(const struct build *b, struct str file, struct built_wheel *out, struct err *e)
 {
-    const char *folder = key_of(b->job->w, b->source->sha256);
+    const char *folder = key_of(b->job->w, b->source->key);
     const char *from = arena_printf(b->a, "work/out/" STR_FMT, STR_ARG(file)).p;
     unsigned char sum[HASH_SHA256];
     char hex[HASH_HEX256 + 1];
@@ -400,8 +434,13 @@ static bool make_wheel(const struct build *b, struct built_wheel *out, struct er
     struct str answer, file = { NULL, 0 };
     bool missing;
 
-    if (!call(b, "build_wheel", target, &answer, e) || !read_answer(b, answer, &file, &missing, e))
+    if (!call(b, hook_of(b, "build_wheel", "build_editable"), target, &answer, e) ||
+        !read_answer(b, answer, &file, &missing, e))
         return false;
+    if (missing && b->source->editable) {
+        (void)err_set(e, ERR_PACKAGE, STR_FMT " cannot install it editable (PEP 660)", STR_ARG(b->system.backend));
+        return err_hint(e, "install it without -e, or ask for a newer backend in its [build-system]");
+    }
     if (missing || !file.p || str_find(file, '/') < file.n)
         return err_set(e, ERR_PACKAGE, STR_FMT " built no wheel", STR_ARG(b->system.backend));
     return take_wheel(b, file, out, e);
@@ -412,12 +451,12 @@ bool build_wheel(const struct pkg_job *job, const struct build_source *s, struct
     struct build b;
     bool there;
 
-    if (!build_find(job, s->sha256, out, &there, e) || there)
+    if (!build_find(job, s->key, out, &there, e) || there)
         return there;
     bool ok = build_open(&b, job, s, e) && make_wheel(&b, out, e);
 
     build_room_close(&b.room);
-    return ok || err_wrap(e, "build " STR_FMT, STR_ARG(s->file));
+    return ok || err_wrap(e, "build " STR_FMT, STR_ARG(s->label));
 }
 
 /* ------------------------------------------------------------ metadata alone */
@@ -429,7 +468,8 @@ static bool ask_metadata(const struct build *b, struct arena *a, struct str *tex
     struct built_wheel wheel;
     bool missing;
 
-    if (!call(b, "prepare_metadata_for_build_wheel", target, &answer, e) ||
+    if (!call(b, hook_of(b, "prepare_metadata_for_build_wheel", "prepare_metadata_for_build_editable"), target, &answer,
+              e) ||
         !read_answer(b, answer, &info, &missing, e))
         return false;
     if (missing)
@@ -445,12 +485,12 @@ static bool ask_metadata(const struct build *b, struct arena *a, struct str *tex
 bool build_metadata(const struct pkg_job *job, const struct build_source *s, struct arena *a, struct str *text,
                     struct err *e)
 {
-    const char *folder = key_of(job->w, s->sha256), *kept = arena_printf(job->w->a, "%s/METADATA", folder).p;
+    const char *folder = key_of(job->w, s->key), *kept = arena_printf(job->w->a, "%s/METADATA", folder).p;
     struct build b;
     struct built_wheel wheel;
     bool there;
 
-    if (!build_find(job, s->sha256, &wheel, &there, e))
+    if (!build_find(job, s->key, &wheel, &there, e))
         return false;
     if (there)
         return wheel_meta_read(wheel.path, a, text, e);
@@ -459,5 +499,5 @@ bool build_metadata(const struct pkg_job *job, const struct build_source *s, str
     bool ok = build_open(&b, job, s, e) && ask_metadata(&b, a, text, e) && keep_text(folder, "METADATA", *text, e);
 
     build_room_close(&b.room);
-    return ok || err_wrap(e, "build " STR_FMT, STR_ARG(s->file));
+    return ok || err_wrap(e, "build " STR_FMT, STR_ARG(s->label));
 }

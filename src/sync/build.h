@@ -20,11 +20,15 @@ struct pkg_job;
 
 #define BUILD_DEPTH_MAX 8 /* builds of what a build requires, of what that requires ... */
 
-/* One source distribution, its digest verified by the caller. */
+/* What is built: a source distribution whose digest was verified by the caller, or the tree of a directory. */
 struct build_source {
-    struct str file;   /* its name, which says which package it is */
-    struct str sha256; /* hexadecimal */
-    struct str bytes;
+    struct str label;        /* what messages and the log call it; no '/' in it */
+    struct str project;      /* the wheel must be of this one, normalised; n == 0: of any */
+    struct str key;          /* of an archive its sha256, of a tree a value that changes when it must be built again */
+    struct str file, bytes;  /* the archive: its name, which says how it is packed, and what is in it */
+    const char *tree;        /* absolute; NULL: an archive. A build works on a private copy */
+    struct str subdirectory; /* where in it the project lies; n == 0: at its top */
+    bool editable;           /* the wheel refers to the tree (PEP 660), where the build may write, too */
 };
 
 struct built_wheel {
@@ -40,5 +44,5 @@ MUST_USE bool build_metadata(const struct pkg_job *job, const struct build_sourc
 MUST_USE bool build_wheel(const struct pkg_job *job, const struct build_source *s, struct built_wheel *out,
                           struct err *e);
 /* The same when it was built before; *there is false otherwise. */
-MUST_USE bool build_find(const struct pkg_job *job, struct str sha256, struct built_wheel *out, bool *there,
+MUST_USE bool build_find(const struct pkg_job *job, struct str key, struct built_wheel *out, bool *there,
                          struct err *e);

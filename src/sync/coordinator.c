@@ -23,6 +23,7 @@
 #include "sync/inputs.h"
 #include "sync/journal.h"
 #include "sync/metrics.h"
+#include "sync/origin.h"
 #include "sync/satisfied.h"
 #include "sync/startup.h"
 #include "sync/trust.h"
@@ -80,6 +81,7 @@ static void describe_input(struct run *r)
     const struct request *q = r->w->request;
     struct str text = r->out->lock.text;
     uint64_t sum = hash_fast(text.p, text.n);
+    struct err ignored = { 0 }; /* a lock that cannot be read is reported when it is used */
     struct str_list groups = chosen_groups(r->w, &r->in);
 
     for (size_t i = 0; i < q->extra.n; i++)
@@ -87,6 +89,8 @@ static void describe_input(struct run *r)
     for (size_t i = 0; i < groups.n; i++)
         sum = sum * 37 + hash_fast(groups.p[i].p, groups.p[i].n);
     sum = sum * 41 + hash_fast(q->link_mode.p, q->link_mode.n);
+    if (str_search(text, STR("\ndirectory = ")) < text.n && lockfile_load(r->w, &r->out->lock, &ignored))
+        sum = sum * 43 + origin_state(r->w, &r->out->lock.lock);
     r->input = (struct generation_input){
         .path = STR(LOCKFILE),
         .sha256 = arena_printf(r->w->a, "%016llx", (unsigned long long)sum),
@@ -308,6 +312,11 @@ static bool commit(struct run *r, struct err *e)
         file[n++] = (struct journal_file){ LOCKFILE, r->out->lock.old_text, r->out->lock.text };
     if (n == 0)
         return apply(r, e);
+    for (size_t i = 0; i < n; i++)
+        if (!journal_unmoved(r->w, file[i].name, file[i].old, e))
+            return false;
+    if (!r->job->pyproject_new.n && !journal_unmoved(r->w, "pyproject.toml", r->w->project.text, e))
+        return false; /* the lock that was made is not for the file that is there now */
     if (!journal_begin(r->w, file, n, r->env.current, e))
         return false;
     if (!write_files(r, file, n, e) || !apply(r, e)) {

@@ -14,6 +14,7 @@
 #include "store/guard.h"
 #include "store/store.h"
 #include "sync/inputs.h"
+#include "sync/origin.h"
 #include "sync/pkg_layer.h"
 #include "sync/recover.h"
 #include "sync/workspace.h"
@@ -196,7 +197,7 @@ static bool is_direct(const struct inputs *in, struct str name)
     return false;
 }
 
-/* PEP 610: how an archive that was named by URL or path came. */
+/* PEP 610: how what was named by URL or path came. */
 static bool direct_url(struct workspace *w, const struct pkg_wheel *p, struct str *out, struct err *e)
 {
     AUTO_BUF b = { .limit = URL_MAX * 4 };
@@ -204,17 +205,19 @@ static bool direct_url(struct workspace *w, const struct pkg_wheel *p, struct st
     struct direct_url d = { 0 };
 
     *out = STR("");
-    if (!f)
-        return true;
-    struct direct_hash *h = ARENA_NEW(w->a, struct direct_hash);
+    if (origin_has_package(p->package)) {
+        origin_direct_url(w, p->package, &d);
+    } else if (f) {
+        struct direct_hash *h = ARENA_NEW(w->a, struct direct_hash);
 
-    *h = (struct direct_hash){ STR("sha256"), p->sha256 };
-    d.kind = DIRECT_ARCHIVE;
-    d.url = f->url.n ? f->url : url_from_path(w->a, f->path);
-    d.hash = h;
-    d.n_hash = 1;
+        *h = (struct direct_hash){ STR("sha256"), p->sha256 };
+        d = (struct direct_url){ .kind = DIRECT_ARCHIVE, .hash = h, .n_hash = 1 };
+        d.url = f->url.n ? f->url : url_from_path(w->a, f->path);
+    } else {
+        return true;
+    }
     if (!direct_url_format(&d, &b))
-        return err_set(e, ERR_PACKAGE, "the URL of '" STR_FMT "' is too long", STR_ARG(f->name));
+        return err_set(e, ERR_PACKAGE, "the URL of '" STR_FMT "' is too long", STR_ARG(p->package->name));
     *out = arena_str(w->a, buf_done(&b));
     return true;
 }

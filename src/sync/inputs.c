@@ -13,6 +13,7 @@
 #include "config/reqfile.h"
 #include "net/url.h"
 #include "pep/name.h"
+#include "sync/origin.h"
 #include "sync/workspace.h"
 
 #define DIGEST_TEXT_MAX ((size_t)16 << 20)
@@ -46,6 +47,51 @@ static bool add_list(struct workspace *w, struct inputs *in, const struct projec
     return true;
 }
 
+/* "name[extras] @ file:..." of a directory; the digest knows it by its path from the project. */
+static bool add_editable(struct workspace *w, struct inputs *in, struct str name, struct str path, struct str origin,
+                         struct err *e)
+{
+    struct str bare, extras;
+    const char *full;
+
+    origin_split_extras(path, &bare, &extras);
+    full = bare.n && bare.p[0] == '/' ? arena_cstr(w->a, bare)
+                                      : arena_printf(w->a, "%s/" STR_FMT, w->where.dir, STR_ARG(bare)).p;
+    char *real = realpath(full, NULL);
+
+    if (!real) {
+        (void)err_sys(e, "find '%s'", full);
+        return err_as(e, ERR_CONFIG, STR_FMT ": editable '" STR_FMT "'", STR_ARG(origin), STR_ARG(name));
+    }
+    struct source_root r = {
+        .text = arena_printf(w->a, STR_FMT STR_FMT " @ " STR_FMT, STR_ARG(name), STR_ARG(extras),
+                             STR_ARG(url_from_path(w->a, str_of(real)))),
+        .origin = origin,
+        .editable = true,
+        .place = arena_printf(w->a, STR_FMT STR_FMT " @ " STR_FMT, STR_ARG(name), STR_ARG(extras), STR_ARG(bare)),
+    };
+
+    free(real);
+    err_clear(e);
+    return add_root(w, in, &r, 1, e);
+}
+
+static bool add_editables(struct workspace *w, struct inputs *in, struct err *e)
+{
+    const struct project *p = &w->project;
+
+    if (p->has_project && p->has_build_system && !p->package_off && p->name.n &&
+        !add_editable(w, in, p->name, STR("."), STR("pyproject.toml: the project itself"), e))
+        return false;
+    for (size_t i = 0; i < p->editables.n; i++) {
+        struct str origin = arena_printf(w->a, "pyproject.toml:%u", p->editables.p[i].line);
+
+        if (!add_editable(w, in, p->editables.p[i].name, p->editables.p[i].path, origin, e))
+            return false;
+    }
+    return true;
+}
+
 static bool from_project(struct workspace *w, struct inputs *in, struct err *e)
 {
     const struct project *p = &w->project;
@@ -56,7 +102,7 @@ static bool from_project(struct workspace *w, struct inputs *in, struct err *e)
                        p->extras.n + p->groups.n, INPUT_LISTS_MAX - 1);
     in->from_project = true;
     in->source = STR("pyproject.toml");
-    if (!add_list(w, in, &p->dependencies, 0, e))
+    if (!add_list(w, in, &p->dependencies, 0, e) || !add_editables(w, in, e))
         return false;
     for (size_t i = 0; i < p->extras.n; i++) {
         VEC_PUSH_IN(w->a, &in->extras, p->extras.p[i].normalized);
@@ -80,7 +126,7 @@ static bool from_project(struct workspace *w, struct inputs *in, struct err *e)
         if (!add_root(w, in, &r, 0, e))
             return false;
     }
-    if (p->dynamic_dependencies)
+    if (p->dynamic_dependencies && (!p->has_build_system || p->package_off))
         workspace_warn(w, "pyproject.toml: the dependencies are dynamic, which only a build of the project can tell; "
                           "they are not installed");
     for (size_t i = 0; i < p->overrides.n; i++) {
@@ -97,15 +143,29 @@ static bool from_project(struct workspace *w, struct inputs *in, struct err *e)
     return true;
 }
 
+/* A directory, an archive or a repository without a name: name @ url. */
+static bool add_unnamed(struct workspace *w, struct inputs *in, struct str text, bool editable, struct str origin,
+                        struct err *e)
+{
+    struct source_root r = { .origin = origin, .editable = editable };
+
+    if (!origin_requirement(w, text, editable, &r.text, e))
+        return err_wrap(e, STR_FMT ": requirement '" STR_FMT "'", STR_ARG(origin), STR_ARG(text));
+    return add_root(w, in, &r, 1, e);
+}
+
 /* "./x.whl" or "https://.../x.whl" as a requirement: name @ url. */
 static bool add_file(struct workspace *w, struct inputs *in, struct str text, struct str origin, bool constraint,
                      struct err *e)
 {
-    struct str url = text;
+    struct str url = text, path, extras;
 
     if (constraint)
         return err_set(e, ERR_CONFIG, STR_FMT ": a constraint needs a name, not '" STR_FMT "'", STR_ARG(origin),
                        STR_ARG(text));
+    origin_split_extras(text, &path, &extras);
+    if (origin_is(path))
+        return add_unnamed(w, in, text, false, origin, e);
     if (!url_is(text)) {
         char *real = realpath(arena_cstr(w->a, text), NULL);
 
@@ -117,12 +177,6 @@ static bool add_file(struct workspace *w, struct inputs *in, struct str text, st
         free(real);
     }
     struct str fragment, bare = url_without_fragment(url, &fragment);
-
-    if (!str_ends(bare, STR(".whl"))) {
-        (void)err_set(e, ERR_PACKAGE, STR_FMT ": '" STR_FMT "' is not a wheel", STR_ARG(origin), STR_ARG(text));
-        return err_hint(e, "source trees and archives need a build, which this version of Blast does not do yet; "
-                           "give a .whl file");
-    }
     struct str file;
 
     if (!url_file_name(w->a, bare, &file, e))
@@ -140,12 +194,8 @@ static bool add_entry(struct workspace *w, struct inputs *in, const struct reqfi
 {
     struct str origin = arena_printf(w->a, "%s:%u", r->file, r->line);
 
-    if (r->kind == REQFILE_EDITABLE) {
-        (void)err_set(e, ERR_PACKAGE, STR_FMT ": '-e " STR_FMT "' needs a build of the project", STR_ARG(origin),
-                      STR_ARG(r->text));
-        return err_hint(e, "editable installs come with sandboxed builds; until then take the line out, or run "
-                           "`.venv/bin/python -m pip install -e .` by hand");
-    }
+    if (r->kind == REQFILE_EDITABLE)
+        return add_unnamed(w, in, r->text, true, origin, e);
     if (r->kind != REQFILE_NAMED)
         return add_file(w, in, r->text, origin, r->constraint, e);
     struct source_root root = { .text = r->text, .origin = origin, .constraint = r->constraint };
@@ -191,6 +241,9 @@ static bool add_words(struct workspace *w, struct inputs *in, struct err *e)
         if (!ok)
             return false;
     }
+    for (size_t i = 0; i < w->request->editable.n; i++)
+        if (!add_unnamed(w, in, w->request->editable.p[i], true, STR("command line"), e))
+            return false;
     return true;
 }
 
@@ -199,11 +252,6 @@ static bool gather_roots(struct workspace *w, struct inputs *in, struct reqfile 
     bool files = w->request->requirement.n > 0;
     struct request r = *w->request;
 
-    if (w->request->editable.n) {
-        (void)err_set(e, ERR_PACKAGE, "'-e " STR_FMT "' needs a build of the project",
-                      STR_ARG(w->request->editable.p[0]));
-        return err_hint(e, "editable installs come with sandboxed builds, which this version of Blast does not do yet");
-    }
     bool own = !files && (!w->foreign_env || r.project_inputs);
 
     if (own && w->project.found) {
@@ -404,6 +452,22 @@ static void digest_list(struct buf *b, const char *name, const struct str *p, si
         (void)buf_printf(b, "%s " STR_FMT "\n", name, STR_ARG(p[i]));
 }
 
+/* A directory counts by what decides its dependencies, so that the lock fits in another place, too. */
+static void digest_root(struct workspace *w, const struct source_root *r, uint64_t lists, struct buf *b)
+{
+    struct str text = r->place.n ? r->place : r->text, path;
+    struct err ignored = { 0 };
+
+    (void)buf_printf(b, "%c %llx " STR_FMT "\n", r->override ? 'o' : r->constraint ? 'c' : r->editable ? 'e' : 'r',
+                     (unsigned long long)lists, STR_ARG(text));
+    if (!url_is_file(r->req.url) || !origin_is(r->req.url) || !url_to_path(w->a, r->req.url, &path, &ignored))
+        return;
+    bool own = r->place.n && str_ends(r->place, STR(" @ ."));
+
+    if (!own || w->project.dynamic_dependencies || w->project.dynamic_version)
+        (void)buf_printf(b, "tree " STR_FMT "\n", STR_ARG(origin_inputs(w, path.p, own)));
+}
+
 static bool make_digest(struct workspace *w, struct inputs *in, struct err *e)
 {
     AUTO_BUF b;
@@ -412,9 +476,7 @@ static bool make_digest(struct workspace *w, struct inputs *in, struct err *e)
 
     buf_init(&b, DIGEST_TEXT_MAX);
     for (size_t i = 0; i < in->roots.n; i++)
-        (void)buf_printf(&b, "%c %llx " STR_FMT "\n",
-                         in->roots.p[i].override ? 'o' : in->roots.p[i].constraint ? 'c' : 'r',
-                         (unsigned long long)in->lists.p[i], STR_ARG(in->roots.p[i].text));
+        digest_root(w, &in->roots.p[i], in->lists.p[i], &b);
     for (size_t i = 0; i < in->hashes.n; i++)
         (void)buf_printf(&b, "hash " STR_FMT "\n", STR_ARG(in->hashes.p[i].hash));
     digest_list(&b, "extra", in->extras.p, in->extras.n);

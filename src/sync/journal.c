@@ -15,6 +15,7 @@
 
 #define JOURNAL_MAX ((size_t)128 << 20)
 #define FOLDER "projects"
+#define EXIT_MEANWHILE 7 /* as for a lock that somebody holds: later it may go */
 
 static bool place(struct workspace *w, bool make, int *dir, char name[64], struct err *e)
 {
@@ -73,6 +74,19 @@ bool journal_begin(struct workspace *w, const struct journal_file *file, size_t 
     if (!json_write_end(&j))
         return err_set(e, ERR_ENVIRONMENT, "the project's files are too large for the journal");
     return place(w, true, &dir, name, e) && file_replace(dir, name, buf_done(&b), 0600, FILE_SYNC, e);
+}
+
+bool journal_unmoved(struct workspace *w, const char *name, struct str read, struct err *e)
+{
+    struct str now;
+
+    if (!fd_read_if_there(w->dir, name, JOURNAL_MAX, w->a, &now, e))
+        return false;
+    if (now.p ? read.p && str_eq(now, read) : !read.p)
+        return true;
+    (void)err_set(e, ERR_ENVIRONMENT, "%s was written by another program meanwhile", name);
+    (void)err_hint(e, "nothing was changed; run it again");
+    return err_exit(e, EXIT_MEANWHILE);
 }
 
 static bool put_back(struct workspace *w, const struct journal_file *f, struct err *e)

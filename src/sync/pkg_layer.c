@@ -20,6 +20,7 @@
 #include "resolve/solve.h"
 #include "sync/build.h"
 #include "sync/failure.h"
+#include "sync/origin.h"
 #include "sync/repair.h"
 #include "sync/solution.h"
 #include "sync/trust.h"
@@ -86,6 +87,17 @@ static void run_close(struct run *r)
     catalog_close(&r->catalog);
 }
 
+static bool add_origin(struct run *r, const struct source_root *root, struct err *e)
+{
+    const struct origin *o;
+
+    if (!origin_look(r->job, root->req.url, root->editable, &o, e))
+        return false;
+    struct flat_source s = { .url = o->url, .metadata = o->metadata };
+
+    return flat_given(&r->catalog, &s, root->req.name, e);
+}
+
 static bool add_direct_files(struct run *r, struct err *e)
 {
     uint32_t project;
@@ -95,7 +107,9 @@ static bool add_direct_files(struct run *r, struct err *e)
 
         if (root->req.marker && !marker_is_true(root->req.marker, r->target.env, NULL, 0))
             continue; /* for another platform, perhaps beside one for this */
-        if (root->req.url.n && !flat_direct(&r->catalog, root->req.url, root->req.name, &project, e))
+        if (origin_is(root->req.url) && !add_origin(r, root, e))
+            return err_wrap(e, STR_FMT ": requirement '" STR_FMT "'", STR_ARG(root->origin), STR_ARG(root->text));
+        if (root->req.url.n && !origin_is(root->req.url) && !flat_direct(&r->catalog, root->req.url, root->req.name, &project, e))
             return err_wrap(e, STR_FMT ": requirement '" STR_FMT "'", STR_ARG(root->origin), STR_ARG(root->text));
     }
     return true;
@@ -140,7 +154,7 @@ static bool ask_build(void *user, struct str file, struct str archive, struct ar
     struct run *r = user;
     unsigned char sum[HASH_SHA256];
     char hex[HASH_HEX256 + 1];
-    struct build_source s = { .file = file, .sha256 = { hex, HASH_HEX256 }, .bytes = archive };
+    struct build_source s = { .label = file, .file = file, .key = { hex, HASH_HEX256 }, .bytes = archive };
 
     if (!hash_sha256(archive.p, archive.n, sum, e))
         return false;

@@ -17,6 +17,7 @@
 struct auth;
 struct err;
 struct http;
+struct origin;
 struct workspace;
 
 /* A version to keep if it still fits. */
@@ -70,6 +71,7 @@ struct pkg_wheel {
     struct str sha256;            /* hexadecimal */
     struct store_entry entry;     /* released by pkg_wheels_release() */
     bool have;                    /* entry is open */
+    const struct origin *origin;  /* what it is built of when no index lists it; NULL: a file of an index */
     bool build;                   /* the file is a source distribution: sha256 is known once it is built */
 };
 

@@ -17,6 +17,7 @@
 #include "pep/name.h"
 #include "resolve/solve.h"
 #include "sync/inputs.h"
+#include "sync/origin.h"
 #include "sync/workspace.h"
 
 /* Walks the answer from the lists of the project outwards. */
@@ -275,8 +276,9 @@ static bool take_package(struct walk *k, uint32_t pkg, struct lock_package *out,
     const struct listing_file *f = catalog_file(p, cand);
     struct files files = { 0 };
     struct deps deps = { 0 };
+    const struct origin *origin = p->only_direct ? origin_find(w, catalog_text(p, cand, f->url)) : NULL;
 
-    if (!take_files(k, p, rank, &files, e))
+    if (!origin && !take_files(k, p, rank, &files, e))
         return false;
     take_deps(k, sp->project, &deps);
     *out = (struct lock_package){
@@ -297,7 +299,9 @@ static bool take_package(struct walk *k, uint32_t pkg, struct lock_package *out,
         workspace_warn(w, STR_FMT " " STR_FMT " was yanked%s" STR_FMT, STR_ARG(p->name),
                        STR_ARG(p->version[rank].text), why.n ? ": " : "", STR_ARG(why));
     }
-    if (p->only_direct) {
+    if (origin) {
+        origin_to_lock(w, origin, out);
+    } else if (p->only_direct) {
         struct lock_file *archive = ARENA_NEW(w->a, struct lock_file);
 
         *archive = files.wheels.p[0];

@@ -18,12 +18,13 @@
 #include "pep/tag.h"
 #include "pep/wheel_name.h"
 #include "sync/build.h"
+#include "sync/origin.h"
 #include "sync/pkg_layer.h"
 #include "sync/workspace.h"
 
 #define DOWNLOADS "downloads-v1"
 
-/* One wheel that the store lacks. */
+/* One wheel that the store lacks: fetched, or built of what is fetched or lies here. */
 struct missing {
     struct fetch_item item; /* first */
     struct pkg_wheel *wheel;
@@ -72,7 +73,7 @@ static bool no_wheel(const struct lock_package *p, enum tag_miss miss, bool hash
                       STR_ARG(p->name), STR_ARG(p->version));
         return err_exit(e, 5);
     }
-    if (p->directory || p->vcs || (p->n_wheel == 0 && !p->archive)) {
+    if (p->n_wheel == 0 && !p->archive) {
         (void)err_set(e, ERR_PACKAGE, STR_FMT " " STR_FMT " has no wheel in the lock: it would need a build",
                       STR_ARG(p->name), STR_ARG(p->version));
         return p->sdist ? err_hint(e, "leave --no-build away") : err_hint(e, "choose a version that has a file here");
@@ -90,6 +91,17 @@ static bool wheels_refused(const struct inputs *in, struct str name)
     return false;
 }
 
+/* There is no choice among files where it comes from a source alone. */
+static bool refused_origin(const struct inputs *in, const struct lock_package *p, struct err *e)
+{
+    if (!in->index.sdists) {
+        (void)err_set(e, ERR_PACKAGE, STR_FMT " comes from a source and must be built", STR_ARG(p->name));
+        return err_hint(e, "leave --no-build away");
+    }
+    return p->archive ? hash_allowed(in, p, p->archive) || no_wheel(p, TAG_FITS, true, e)
+                      : !in->require_hashes || no_wheel(p, TAG_FITS, true, e);
+}
+
 bool pkg_choose_file(const struct inputs *in, const struct tag_set *tags, const struct lock_package *p,
                         const struct lock_file **out, struct err *e)
 {
@@ -98,6 +110,9 @@ bool pkg_choose_file(const struct inputs *in, const struct tag_set *tags, const 
     struct str build = STR("");
     bool by_hash = false;
 
+    *out = p->archive;
+    if (origin_has_package(p))
+        return refused_origin(in, p, e);
     *out = NULL;
     size_t n = p->archive ? 1 : wheels_refused(in, p->name) ? 0 : p->n_wheel;
 
@@ -281,7 +296,10 @@ static bool fetch_loop(struct job_list *j, struct err *e)
 
     for (size_t i = 0; i < j->n; i++) {
         j->missing[i].item.dir = j->downloads;
-        fetch_add(j->fetch, &j->missing[i].item);
+        if (j->missing[i].wheel->origin && j->missing[i].wheel->origin->tree)
+            j->unpacked++; /* nothing of it is elsewhere */
+        else
+            fetch_add(j->fetch, &j->missing[i].item);
     }
     while (j->unpacked < j->n) {
         if (fetch_outstanding(j->fetch)) {
@@ -300,14 +318,34 @@ static bool fetch_loop(struct job_list *j, struct err *e)
 
 /* ------------------------------------------------------------ source distributions */
 
+static bool find_origin(struct job_list *j, const struct pkg_job *job, struct pkg_wheel *p, struct err *e)
+{
+    struct lock_file *none = ARENA_NEW(j->w->a, struct lock_file); /* a tree has no file: its name is for messages */
+    struct origin *o = ARENA_NEW(j->w->a, struct origin);
+    struct built_wheel built;
+    bool there;
+
+    none->name = p->package->name;
+    p->file = p->file ? p->file : none;
+    if (!origin_of_package(job, p->package, o, e) || !build_find(job, o->key, &built, &there, e))
+        return false;
+    p->origin = o;
+    p->build = true;
+    p->sha256 = there ? built.sha256 : STR("");
+    return true;
+}
+
 /* Built before? Then it is a wheel like any other. */
 static bool find_built(struct job_list *j, const struct pkg_job *job, struct pkg_wheel *p, struct err *e)
 {
-    struct str hex = lock_file_hash(p->file, STR("sha256"));
     struct built_wheel built;
     bool there = false;
 
-    p->build = p->file == p->package->sdist;
+    if (origin_has_package(p->package))
+        return find_origin(j, job, p, e);
+    struct str hex = lock_file_hash(p->file, STR("sha256"));
+
+    p->build = p->file && p->file == p->package->sdist;
     if (!p->build) {
         p->sha256 = hex.n ? arena_str(j->w->a, hex) : hex;
         return true;
@@ -323,18 +361,27 @@ static bool find_built(struct job_list *j, const struct pkg_job *job, struct pkg
 static bool build_one(struct job_list *j, const struct pkg_job *job, struct missing *m, struct err *e)
 {
     struct pkg_wheel *p = m->wheel;
-    struct build_source source = { .file = p->file->name, .sha256 = m->hex };
+    struct build_source source = { .label = p->file->name, .project = p->package->name, .file = p->file->name,
+                                   .key = m->hex };
     struct built_wheel built;
     AUTO_FD fd = -1, wheel = -1;
     bool there;
 
-    if (!fd_open(j->downloads, m->archive.p, O_RDONLY, 0, &fd, e) || !fd_map(fd, m->archive.p, &source.bytes, e))
+    if (p->origin) {
+        source.key = p->origin->key;
+        source.tree = p->origin->tree;
+        source.subdirectory = p->origin->subdirectory;
+        source.editable = p->origin->editable;
+    }
+    if (!source.tree && (!fd_open(j->downloads, m->archive.p, O_RDONLY, 0, &fd, e) ||
+                         !fd_map(fd, m->archive.p, &source.bytes, e)))
         return false;
     bool ok = build_wheel(job, &source, &built, e);
 
     if (source.bytes.n)
         fd_unmap(&source.bytes);
-    (void)unlinkat(j->downloads, m->archive.p, 0); /* one that stays is used or replaced next time */
+    if (!source.tree)
+        (void)unlinkat(j->downloads, m->archive.p, 0); /* one that stays is used or replaced next time */
     if (!ok || !fd_open(AT_FDCWD, built.path, O_RDONLY, 0, &wheel, e))
         return false;
     struct unpack_spec spec = { .store = j->store, .file = built.file, .hex = built.sha256.p, .fd = wheel };

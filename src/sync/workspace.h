@@ -16,6 +16,7 @@
 struct arena;
 struct env;
 struct err;
+struct origin;
 struct trust;
 
 struct workspace {
@@ -33,6 +34,7 @@ struct workspace {
     bool python_kept; /* the files ask for another one; [sync] env_layer keeps the environment's */
     bool python_held; /* likewise, although requires-python does not take it: the user has to decide */
     struct trust *trust; /* settings of the project that widen power; NULL: none. sync/trust.h */
+    VEC(struct origin *) origins; /* sync/origin.h: what was looked at in this run */
     VEC(struct str) warnings;
 };
 

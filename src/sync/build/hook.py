@@ -2,12 +2,15 @@
 
     python -c TEXT REQUEST
 
-REQUEST is a JSON object: archive (unpacked into source when that does not exist), source, backend, backend_path,
-hook, args (of the hook), result (where the answer goes as {"value": ...} or {"missing": true}).
+REQUEST is a JSON object: archive or tree (unpacked or copied into source when that does not exist), source,
+subdirectory (of the source, where the project lies), backend, backend_path, hook, args (of the hook), result (where the
+answer goes as {"value": ...} or {"missing": true}).
 """
 import importlib
 import json
 import os
+import shutil
+import stat
 import sys
 import tarfile
 import zipfile
@@ -60,11 +63,26 @@ def unpack(archive, into):
     os.rename(os.path.join(room, tops[0]), into)
 
 
-def find_backend(request):
+LEFT_OUT = ("__pycache__", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache", ".tox", "node_modules")
+
+
+def left_out(folder, names):
+    """What has no part in a build: environments, caches, and what is no file, such as a socket."""
+    for name in names:
+        path = os.path.join(folder, name)
+        kind = os.lstat(path).st_mode
+        if stat.S_ISDIR(kind):
+            if name in LEFT_OUT or os.path.exists(os.path.join(path, "pyvenv.cfg")):
+                yield name
+        elif not (stat.S_ISREG(kind) or stat.S_ISLNK(kind)):
+            yield name
+
+
+def find_backend(request, root):
     """The backend's object: a module, or what "module:object.attribute" names in it."""
     for path in reversed(request["backend_path"]):
-        full = os.path.realpath(os.path.join(request["source"], path))
-        if not (full + os.sep).startswith(os.path.realpath(request["source"]) + os.sep):
+        full = os.path.realpath(os.path.join(root, path))
+        if not (full + os.sep).startswith(os.path.realpath(root) + os.sep):
             fail("backend-path %r leads out of the source tree" % path)
         sys.path.insert(0, full)
     module, _, attributes = request["backend"].partition(":")
@@ -83,10 +101,15 @@ def main():
     with open(sys.argv[1], encoding="utf-8") as f:
         request = json.load(f)
     if not os.path.exists(request["source"]):
-        unpack(request["archive"], request["source"])
-    os.chdir(request["source"])
+        if "tree" in request:
+            shutil.copytree(request["tree"], request["source"], symlinks=True,
+                            ignore=lambda folder, names: list(left_out(folder, names)))
+        else:
+            unpack(request["archive"], request["source"])
+    root = os.path.join(request["source"], request["subdirectory"])
+    os.chdir(root)
     sys.argv = ["-c"]
-    hook = getattr(find_backend(request), request["hook"], None)
+    hook = getattr(find_backend(request, root), request["hook"], None)
     if hook is None:
         answer(request["result"], {"missing": True})
     else:
