@@ -44,12 +44,41 @@ static uint64_t where_of(struct str name)
     return c ? c->where | W_ALL : 0;
 }
 
+/* What other tools call it. */
+static const char *known_elsewhere(struct str name)
+{
+    static const struct {
+        const char *word, *command;
+    } words[] = {
+        { "add", "install" },          { "uninstall", "remove" },     { "rm", "remove" },
+        { "del", "remove" },           { "upgrade", "update" },       { "up", "update" },
+        { "ls", "list" },              { "freeze", "lock -o requirements.txt" },
+        { "show", "why NAME" },        { "info", "status" },          { "log", "history" },
+        { "logs", "daemon logs" },     { "shell", "start" },          { "activate", "start" },
+        { "use", "start" },            { "env", "status" },           { "deactivate", "kill" },
+        { "stop", "kill" },            { "exit", "kill" },            { "quit", "kill" },
+        { "exec", "run" },             { "x", "run" },                { "test", "run pytest" },
+        { "export", "lock -o requirements.txt" },                     { "compile", "lock -r FILE -o FILE" },
+        { "check", "sync --check" },   { "verify", "cache verify" },  { "clean", "cache gc" },
+        { "gc", "cache gc" },          { "revert", "undo" },          { "restore", "rollback GENERATION" },
+        { "downgrade", "rollback GENERATION" },                       { "new", "init" },
+        { "version", "--version" },    { "deps", "tree" },            { "self", "doctor" },
+    };
+
+    for (size_t i = 0; i < COUNT(words); i++)
+        if (str_eq(name, str_of(words[i].word)))
+            return words[i].command;
+    return NULL;
+}
+
 static bool unknown_command(struct str name, struct err *e)
 {
-    const char *best = NULL;
-    unsigned best_distance = 3;
+    const char *best = known_elsewhere(name);
+    unsigned best_distance = best ? 0 : name.n > 3 ? 3 : 2; /* a short word resembles everything */
 
     for (const struct command *c = command_table; c->name; c++) {
+        if (c->where & W_HIDDEN)
+            continue;
         unsigned d = str_distance(name, str_of(c->name), 2);
 
         if (d < best_distance) {
@@ -58,8 +87,6 @@ static bool unknown_command(struct str name, struct err *e)
         }
     }
     (void)err_set(e, ERR_CONFIG, "unknown command '" STR_FMT "'", STR_ARG(name));
-    if (str_eq(name, STR("add")))
-        best = "install";
     return best ? err_hint(e, "did you mean: blast %s", best) : err_hint(e, "blast --help lists the commands");
 }
 
