@@ -21,7 +21,8 @@ static void list_json(struct cmd *c, const struct workspace *w)
     struct config_item item;
     unsigned i = 0;
 
-    json_result_begin(&r, NULL);
+    json_result_begin(&r, "blast.config/1");
+    json_write_key(&r.w, STR("settings"));
     json_write_array_begin(&r.w);
     while (config_each(&w->config, &i, c->a, &item))
         one_json(&r.w, c->a, &item);
@@ -60,7 +61,8 @@ static bool get(struct cmd *c, const struct workspace *w, struct str dotted, str
         if (ui.json) {
             struct json_result r;
 
-            json_result_begin(&r, NULL);
+            json_result_begin(&r, "blast.config/1");
+            json_write_key(&r.w, STR("setting"));
             one_json(&r.w, c->a, &item);
             json_result_end(&r);
         } else {

@@ -218,10 +218,15 @@ static bool metrics(struct daemon_cmd *d, struct err *e)
                 (void)json_string(&j, &text); /* failures are sticky */
     if (!json_end(&j))
         return err_as(e, ERR_DAEMON, "read the daemon's figures");
-    if (ui.json)
-        status_json(result);
-    else
+    if (ui.json) {
+        struct json_result r;
+
+        json_result_begin(&r, "blast.daemon-metrics/1");
+        json_write_member(&r.w, "text", text);
+        json_result_end(&r);
+    } else {
         ui_out(STR_FMT, STR_ARG(text));
+    }
     return true;
 }
 

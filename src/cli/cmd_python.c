@@ -26,7 +26,8 @@ static bool list(struct cmd *c, struct workspace *w, struct err *e)
     if (ui.json) {
         struct json_result r;
 
-        json_result_begin(&r, NULL);
+        json_result_begin(&r, "blast.python/1");
+        json_write_key(&r.w, STR("interpreters"));
         json_write_array_begin(&r.w);
         for (size_t i = 0; i < found.n; i++)
             one_json(&r.w, &found.facts[i]);
@@ -57,7 +58,8 @@ static bool find(struct cmd *c, struct workspace *w, struct request *r, struct e
     if (ui.json) {
         struct json_result j;
 
-        json_result_begin(&j, NULL);
+        json_result_begin(&j, "blast.python/1");
+        json_write_key(&j.w, STR("interpreter"));
         one_json(&j.w, &w->python);
         json_result_end(&j);
     } else {

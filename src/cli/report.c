@@ -54,6 +54,7 @@ void report_json(const struct err *e, struct str details, struct buf *out)
 
     json_write_init(&w, out, false);
     json_write_object_begin(&w);
+    json_write_member_cstr(&w, "schema", "blast.error/1");
     json_write_key(&w, STR("error"));
     json_write_object_begin(&w);
     json_write_member_cstr(&w, "kind", err_word(e->kind));

@@ -22,13 +22,16 @@ static void an_error_as_json_has_kind_frames_help_and_exit_code(void **state)
 
     (void)state;
     (void)err_set(&e, ERR_IO, "open '%s'", "a \"b\"");
-    assert_json(&e, "{\"error\":{\"kind\":\"io\",\"frames\":[\"open 'a \\\"b\\\"'\"],\"exit\":1}}");
+    assert_json(&e, "{\"schema\":\"blast.error/1\","
+                    "\"error\":{\"kind\":\"io\",\"frames\":[\"open 'a \\\"b\\\"'\"],\"exit\":1}}");
     (void)err_as(&e, ERR_CONFIG, "read blast.toml");
     (void)err_hint(&e, "blast init");
-    assert_json(&e, "{\"error\":{\"kind\":\"config\",\"frames\":[\"read blast.toml\",\"open 'a \\\"b\\\"'\"],"
+    assert_json(&e, "{\"schema\":\"blast.error/1\","
+                    "\"error\":{\"kind\":\"config\",\"frames\":[\"read blast.toml\",\"open 'a \\\"b\\\"'\"],"
                     "\"help\":\"blast init\",\"exit\":2}}");
     (void)err_exit(&e, 7);
-    assert_json(&e, "{\"error\":{\"kind\":\"config\",\"frames\":[\"read blast.toml\",\"open 'a \\\"b\\\"'\"],"
+    assert_json(&e, "{\"schema\":\"blast.error/1\","
+                    "\"error\":{\"kind\":\"config\",\"frames\":[\"read blast.toml\",\"open 'a \\\"b\\\"'\"],"
                     "\"help\":\"blast init\",\"exit\":7}}");
 }
 
