@@ -241,7 +241,7 @@ static bool add_words(struct workspace *w, struct inputs *in, struct err *e)
         if (!ok)
             return false;
     }
-    for (size_t i = 0; i < w->request->editable.n; i++)
+    for (size_t i = 0; w->foreign_env && i < w->request->editable.n; i++) /* a project has them in its file */
         if (!add_unnamed(w, in, w->request->editable.p[i], true, STR("command line"), e))
             return false;
     return true;

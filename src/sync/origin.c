@@ -96,11 +96,14 @@ static bool describe(struct workspace *w, struct str url, struct origin *o, stru
     struct str fragment, path, bare = url_without_fragment(url, &fragment);
 
     o->url = bare;
+    o->subdirectory = STR("");
     if (fragment.p && !url_fragment_get(fragment, STR("subdirectory"), &o->subdirectory))
         o->subdirectory = STR("");
     if (o->subdirectory.n && !origin_path_stays(o->subdirectory))
         return err_set(e, ERR_PACKAGE, "the subdirectory '" STR_FMT "' leads out of the source",
                        STR_ARG(o->subdirectory));
+    if (o->subdirectory.n)
+        o->url = arena_printf(w->a, STR_FMT "#subdirectory=" STR_FMT, STR_ARG(bare), STR_ARG(o->subdirectory));
     if (str_starts(bare, STR("git+")))
         return describe_git(w, bare, STR(""), o, e);
     if (url_is_file(bare))
@@ -211,10 +214,8 @@ static bool archive_metadata(const struct pkg_job *job, struct str fragment, str
 
 static struct origin *find_looked_at(struct workspace *w, struct str url, bool editable)
 {
-    struct str fragment, bare = url_without_fragment(url, &fragment);
-
     for (size_t i = 0; i < w->origins.n; i++)
-        if (w->origins.p[i]->editable == editable && str_eq(w->origins.p[i]->url, bare) && !w->origins.p[i]->own)
+        if (w->origins.p[i]->editable == editable && str_eq(w->origins.p[i]->asked, url) && !w->origins.p[i]->own)
             return w->origins.p[i];
     return NULL;
 }
@@ -239,8 +240,8 @@ bool origin_look(const struct pkg_job *job, struct str url, bool editable, const
     if (o)
         return true;
     o = ARENA_NEW(w->a, struct origin);
-    *o = (struct origin){ .editable = editable };
-    if (!describe(w, arena_str(w->a, url), o, e))
+    *o = (struct origin){ .asked = arena_str(w->a, url), .editable = editable };
+    if (!describe(w, o->asked, o, e))
         return false;
     if (editable && o->kind != ORIGIN_TREE)
         return err_set(e, ERR_PACKAGE, "'" STR_FMT "' is no directory: only one can be installed editable",

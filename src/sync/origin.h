@@ -25,7 +25,8 @@ enum origin_kind { ORIGIN_TREE, ORIGIN_ARCHIVE, ORIGIN_GIT };
 
 struct origin {
     enum origin_kind kind;
-    struct str url;           /* of the requirement, without fragment and credentials */
+    struct str url;           /* of the requirement, with the subdirectory and nothing else behind '#' */
+    struct str asked;         /* the requirement's URL as it was given */
     struct str subdirectory;  /* n == 0: the top */
     bool editable;            /* of a tree: installed by reference to it (PEP 660) */
     bool own;                 /* the project itself */
