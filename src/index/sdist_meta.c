@@ -1,5 +1,6 @@
 #include "index/sdist_meta.h"
 
+#include <stdio.h>
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -10,12 +11,16 @@
 #include "pep/metadata.h"
 #include "pep/sdist_name.h"
 
-/* "demo-1.0/PKG-INFO": one directory deep. */
+/* "demo-1.0/PKG-INFO": one directory deep. A leaf "*.egg-info/x" stands for any one directory of that ending. */
 static bool is_top(struct str path, struct str leaf)
 {
     size_t slash = str_find(path, '/');
+    struct str rest = str_sub(path, MIN(slash + 1, path.n), path.n);
 
-    return slash < path.n && str_eq(str_sub(path, slash + 1, path.n), leaf);
+    if (slash == path.n || leaf.p[0] != '*')
+        return slash < path.n && str_eq(rest, leaf);
+    leaf = str_sub(leaf, 1, leaf.n);
+    return str_ends(rest, leaf) && str_find(rest, '/') == rest.n - (leaf.n - str_find(leaf, '/'));
 }
 
 static bool too_large(struct str leaf, uint64_t n, struct err *e)
@@ -34,10 +39,13 @@ static bool from_tar(struct str archive, struct str leaf, struct arena *a, struc
     struct str rest = { b.p, b.n };
 
     while (tar_next(&rest, &en, e)) {
-        bool here = en.prefix.n ? str_eq(en.name, leaf) && str_find(en.prefix, '/') == en.prefix.n
-                                : is_top(en.name, leaf);
+        struct str path = en.name;
+        char joined[512];
 
-        if (!en.is_file || !here)
+        if (en.prefix.n && en.prefix.n + en.name.n < sizeof joined)
+            path = (struct str){ joined, (size_t)snprintf(joined, sizeof joined, STR_FMT "/" STR_FMT,
+                                                          STR_ARG(en.prefix), STR_ARG(en.name)) };
+        if (!en.is_file || !is_top(path, leaf))
             continue;
         if (en.data.n > METADATA_MAX)
             return too_large(leaf, en.data.n, e);
@@ -173,6 +181,68 @@ static bool from_project(struct str archive, struct str file_name, struct arena 
     return true;
 }
 
+/* ------------------------------------------------------------ requires.txt */
+
+/* One section, "extra", ":marker" or "extra:marker": what stands behind each of its requirements. */
+static struct str section_marker(struct arena *a, struct str section)
+{
+    size_t colon = str_find(section, ':');
+    struct str extra = str_trim(str_sub(section, 0, colon));
+    struct str marker = str_trim(str_sub(section, MIN(colon + 1, section.n), section.n));
+
+    if (extra.n && marker.n)
+        return arena_printf(a, "(" STR_FMT ") and extra == '" STR_FMT "'", STR_ARG(marker), STR_ARG(extra));
+    return extra.n ? arena_printf(a, "extra == '" STR_FMT "'", STR_ARG(extra)) : marker;
+}
+
+/* The list that setuptools wrote when it made the archive. */
+static void write_requires_txt(struct str text, struct arena *a, struct buf *out)
+{
+    struct str marker = STR("");
+
+    for (struct str line; str_next(&text, '\n', &line);) {
+        line = str_trim(line);
+        if (line.n == 0)
+            continue;
+        if (line.p[0] == '[' && line.p[line.n - 1] == ']') {
+            struct str section = str_sub(line, 1, line.n - 1), extra = str_sub(section, 0, str_find(section, ':'));
+
+            marker = section_marker(a, section);
+            if (extra.n)
+                (void)buf_str(out, arena_printf(a, "Provides-Extra: " STR_FMT "\n", STR_ARG(extra)));
+            continue;
+        }
+        (void)buf_str(out, marker.n ? arena_printf(a, "Requires-Dist: " STR_FMT " ; " STR_FMT "\n", STR_ARG(line),
+                                                   STR_ARG(marker))
+                                    : arena_printf(a, "Requires-Dist: " STR_FMT "\n", STR_ARG(line)));
+    }
+}
+
+/* What setuptools noted of itself in the archive (.egg-info). It was true where the archive was made, and a setup.py may
+ * say otherwise elsewhere; uv believes it all the same, for else hundreds of packages would have to be built, with all
+ * their compilers and headers, only to be asked. What is installed is built in any case. */
+static bool from_egg_info(struct str archive, struct str file_name, struct arena *a, struct str *out)
+{
+    AUTO_BUF b = { .limit = METADATA_MAX };
+    struct err ignored = { 0 };
+    struct metadata m;
+    struct str info, requires;
+
+    if (!sdist_file(archive, file_name, STR("*.egg-info/requires.txt"), a, &requires, &ignored) || !requires.p ||
+        !sdist_file(archive, file_name, STR("*.egg-info/PKG-INFO"), a, &info, &ignored) || !info.p ||
+        !metadata_parse(a, info, &m, &ignored))
+        return false;
+    (void)buf_str(&b, arena_printf(a, "Metadata-Version: 2.2\nName: " STR_FMT "\nVersion: " STR_FMT "\n",
+                                   STR_ARG(m.name), STR_ARG(m.version)));
+    if (m.requires_python.n)
+        (void)buf_str(&b, arena_printf(a, "Requires-Python: " STR_FMT "\n", STR_ARG(m.requires_python)));
+    write_requires_txt(requires, a, &b);
+    if (!buf_str(&b, STR("\n")))
+        return false;
+    *out = arena_str(a, buf_done(&b));
+    return true;
+}
+
 bool sdist_meta_of(struct str archive, struct str file_name, struct arena *a, struct str *out, struct err *e)
 {
     struct metadata m;
@@ -182,7 +252,7 @@ bool sdist_meta_of(struct str archive, struct str file_name, struct arena *a, st
     if (out->p && metadata_parse(a, *out, &m, e) && sdist_metadata_is_static(&m))
         return true;
     err_clear(e);
-    if (from_project(archive, file_name, a, out))
+    if (from_project(archive, file_name, a, out) || from_egg_info(archive, file_name, a, out))
         return true;
     return err_set(e, ERR_PACKAGE, "its dependencies are not static, only a build can tell them");
 }

@@ -67,6 +67,21 @@ def test_static_fields_of_pyproject_toml_need_no_build(project, index):
     assert project.read("out.txt").split() == ["dep==1.0", "said==1.0"]
 
 
+def test_the_list_that_setuptools_left_in_the_archive_is_believed(project, index):
+    """As uv does: else every old package would have to be built only to be asked."""
+    files = {"demo.egg-info/requires.txt": "dep>=1\n\n[:python_version < '3']\nold\n\n[x]\nmore\n\n"
+                                           "[y:python_version >= '3']\nother\n",
+             "demo.egg-info/PKG-INFO": DYNAMIC.format("demo", "1.0") + "Requires-Python: >=3.6\n",
+             "PKG-INFO": DYNAMIC.format("demo", "1.0"), "pyproject.toml": "", "setup.py": "raise SystemExit('run')"}
+    index.add(make_sdist("demo", "1.0", files=files))
+    for name in ("dep", "more", "other"):
+        index.add(make_wheel(name, "1.0"))
+    for asked, found in (("demo", []), ("demo[x]", ["more==1.0"]), ("demo[x,y]", ["more==1.0", "other==1.0"])):
+        project.write("in.txt", asked + "\n")
+        project("lock", "-r", "in.txt", "-o", "out.txt")
+        assert project.read("out.txt").split() == ["demo==1.0", "dep==1.0", *found]
+
+
 def test_what_was_built_is_not_built_again(project, index, how):
     index.add(dynamic("built", "1.0"))
     project("install", "built", *how)
