@@ -262,6 +262,9 @@ static void print_daemon(struct arena *a, const struct watched *d)
         line("daemon", STR("none runs: nothing watches the project"));
     else if (!d->project)
         line("daemon", arena_printf(a, "pid %llu, does not look after this project", (unsigned long long)d->pid));
+    else if (str_eq(d->watch, STR("off")))
+        line("daemon", arena_printf(a, "pid %llu, does not watch: " STR_FMT, (unsigned long long)d->pid,
+                                    STR_ARG(d->state)));
     else
         line("daemon", arena_printf(a, "pid %llu, " STR_FMT ", watching by " STR_FMT ", %llu session%s",
                                     (unsigned long long)d->pid, STR_ARG(d->state), STR_ARG(d->watch),

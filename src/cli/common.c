@@ -307,7 +307,7 @@ void common_outcome(struct cmd *c, const struct workspace *w, const struct sync_
     const struct plan *p = &o->apply.plan;
     uint64_t us = ui_elapsed_us(begun_us);
     char text[32];
-    bool dry = w->request->dry_run;
+    bool dry = w->request->dry_run || o->would_change;
 
     common_warnings(w);
     if (ui.json)
