@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,24 @@ from index_server import IndexServer  # noqa: E402
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT = 120  # seconds a command may take before the test fails; nothing here takes more than a few
 PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+TEST_TIMEOUT = 900  # seconds a whole test may take: one that waits for a process for ever fails with its name
 KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH")
+
+
+# A shell that starts the tests in the background ignores Ctrl-C for them, and programs would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def bounded():
+    def stop(_signal, _frame):
+        pytest.fail(f"takes more than {TEST_TIMEOUT} seconds")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(TEST_TIMEOUT)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 def find_blast():

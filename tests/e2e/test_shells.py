@@ -77,6 +77,8 @@ class Shell:
         file = home / files[shell]
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
+        # else fish's first start has a Python read all manual pages, which is a process of the environment
+        (home / ".local/share/fish/generated_completions").mkdir(parents=True, exist_ok=True)
         env = shell_env(project, SHELL=need(shell), ENV=str(home / ".shrc"), HISTFILE="/dev/null", **more)
         words = words or [need(shell), "-i"]
         self.pid, self.terminal = pty.fork()
