@@ -9,6 +9,8 @@
 #include "base/err.h"
 #include "base/vec.h"
 #include "config/config.h"
+#include "jail/outlet.h"
+#include "jail/reach.h"
 
 #define LINKS_MAX 40 /* as the kernel's own bound */
 
@@ -118,7 +120,7 @@ static void etc_made_up(struct maker *m, const char *home)
     text_file(m, "/etc/group", STR("root:x:0:\nblast:x:1000:\n"));
     text_file(m, "/etc/hosts", STR("127.0.0.1 localhost blast\n::1 localhost\n"));
     text_file(m, "/etc/nsswitch.conf", STR("passwd: files\ngroup: files\nhosts: files dns\n"));
-    text_file(m, "/etc/resolv.conf", STR("# the sandbox has no name server\n"));
+    text_file(m, "/etc/resolv.conf", STR("# the sandbox has no name server\n")); /* see use_name_server() */
     for (size_t i = 0; i < COUNT(etc_of_container); i++)
         put(m, (struct jail_path){ .path = str_of(etc_of_container[i]), .access = JAIL_READ, .may_lack = true });
 }
@@ -395,6 +397,16 @@ static void own_program(struct maker *m, const struct config *c, const struct ja
         need(m, at->interpreter[i], JAIL_READ, !str_eq(str_of(at->interpreter[i]), STR("/usr")));
 }
 
+/* The host's name servers cannot be reached from inside; the gateway answers instead. */
+static void use_name_server(struct maker *m, const struct jail_policy *p)
+{
+    struct str real;
+
+    if (outlet_is_wanted(p) && resolve(m, STR("/etc/resolv.conf"), true, &real))
+        put(m, (struct jail_path){ .path = real, .access = JAIL_TEXT, .needed = true,
+                                   .target = STR("nameserver " REACH_ROUTER "\n") });
+}
+
 static enum jail_network network_of(const struct config *c)
 {
     static const enum jail_network of[] = {
@@ -446,6 +458,8 @@ bool jail_compile(const struct config *c, const struct jail_place *at, struct ar
 
     use_limits(c, &p);
     use_switches(&p);
+    if (!reach_compile(c, at, a, &p, e))
+        return err_as(e, ERR_CONFIG, "read [sandbox.network]");
     if (p.files) {
         base_system(&m);
         own_places(&m, p.home.p);
@@ -457,6 +471,7 @@ bool jail_compile(const struct config *c, const struct jail_place *at, struct ar
         put(&m, (struct jail_path){ .path = STR("/"), .access = JAIL_WRITE });
         need(&m, at->home, JAIL_WRITE, true);
     }
+    use_name_server(&m, &p);
     own_program(&m, c, at);
     for (size_t i = 0; i < c->sandbox_pass_environment.n; i++)
         VEC_PUSH_IN(a, &m.variables, c->sandbox_pass_environment.item[i]);

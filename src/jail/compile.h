@@ -22,6 +22,7 @@ struct jail_place {
     const char *store;       /* read-only */
     const char *home;        /* of the user; empty inside */
     const char *const *interpreter; /* prefixes of the interpreter, NULL at the end; read-only */
+    const char *const *index_hosts; /* what "index" in allowed_domains stands for, NULL at the end; may be NULL */
 };
 
 /* *out lives in the arena. */

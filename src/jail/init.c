@@ -85,7 +85,8 @@ static bool enter_namespaces(struct inside *s, struct err *e)
 
     if (t->p->hostname.n && sethostname(t->p->hostname.p, t->p->hostname.n) < 0)
         return err_sys(e, "name the sandbox");
-    if ((t->p->network == JAIL_NET_ISOLATED || t->p->network == JAIL_NET_ALLOWLIST) && !raise_loopback(e))
+    if (!t->network_made && (t->p->network == JAIL_NET_ISOLATED || t->p->network == JAIL_NET_ALLOWLIST) &&
+        !raise_loopback(e))
         return false;
     if (unshare(CLONE_NEWCGROUP) < 0) /* now that we are in our group it is the root of what we see */
         return err_sys(e, "make a cgroup namespace");

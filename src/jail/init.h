@@ -21,6 +21,7 @@ struct init_task {
     int link;
     pid_t outside;           /* blast-jail's process id */
     bool inside;             /* in namespaces of its own */
+    bool network_made;       /* by the transit process */
     bool other_id;           /* root: becomes `uid`:`gid` of the new user namespace first */
     uid_t uid;
     gid_t gid;

@@ -4,9 +4,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include "jail/landlock.h"
+#include "jail/outlet.h"
 #include "jail/policy.h"
 #include "jail/report.h"
 #include "jail/seccomp.h"
+
+#define LOOPBACK_ALONE "network namespace with loopback alone"
 
 static bool has_access(const struct jail_policy *p, enum jail_access access)
 {
@@ -60,19 +63,29 @@ static void judge_network(const struct jail_policy *p, struct jail_report *r)
 {
     switch (p->network) {
     case JAIL_NET_HOST:
+        if (p->limits.bandwidth)
+            jail_report_lower(r, JAIL_SET_BANDWIDTH, JAIL_NOT_ENFORCED, "the network is the host's own",
+                              "network_policy = \"allowlist\"");
         return;
     case JAIL_NET_NONE:
         jail_report_set(r, JAIL_SET_NETWORK, JAIL_HARD, "network namespace without loopback, seccomp");
         return;
     case JAIL_NET_ISOLATED:
+        jail_report_set(r, JAIL_SET_NETWORK, JAIL_HARD, LOOPBACK_ALONE);
+        return;
     case JAIL_NET_ALLOWLIST:
-        jail_report_set(r, JAIL_SET_NETWORK, JAIL_HARD, "network namespace with loopback alone");
         break;
     }
-    if (p->network == JAIL_NET_ALLOWLIST && p->outbound)
-        jail_report_lower(r, JAIL_SET_OUTBOUND, JAIL_NOT_ENFORCED,
-                          "the gateway that lets connections out is not part of this version: nothing gets out",
-                          "set network_policy = \"isolated\", which is what it amounts to, or \"host\"");
+    bool gate = outlet_is_wanted(p);
+
+    jail_report_set(r, JAIL_SET_NETWORK, JAIL_HARD, gate ? "two network namespaces, blast-gate" : LOOPBACK_ALONE);
+    if (p->outbound)
+        jail_report_set(r, JAIL_SET_OUTBOUND, JAIL_HARD,
+                        gate ? "blast-gate: address, port, name in DNS, TLS and HTTP" : "nothing is allowed out");
+    if (p->n_inbound_ports)
+        jail_report_set(r, JAIL_SET_INBOUND, JAIL_HARD, "blast-gate: ports of 127.0.0.1");
+    if (p->limits.bandwidth)
+        jail_report_set(r, JAIL_SET_BANDWIDTH, JAIL_HARD, "blast-gate: one allowance for all connections");
 }
 
 static void judge_files(const struct jail_policy *p, struct jail_report *r, const char *mechanism, bool there)
@@ -147,6 +160,21 @@ void judge_limits(const struct jail_policy *p, struct jail_report *r)
                           "the project's own directories are measured every two seconds", NULL);
 }
 
+static void lower_gate(const struct jail_policy *p, struct jail_report *r, const char *reason, const char *help)
+{
+    if (p->outbound && p->n_allowed_ports)
+        jail_report_lower(r, JAIL_SET_OUTBOUND, JAIL_NOT_ENFORCED, reason, help);
+    if (p->n_inbound_ports)
+        jail_report_lower(r, JAIL_SET_INBOUND, JAIL_NOT_ENFORCED, reason, help);
+    r->row[JAIL_SET_BANDWIDTH] = (struct jail_row){ .state = JAIL_NOT_ASKED }; /* of nothing there is nothing to limit */
+}
+
+void judge_no_gate(const struct jail_policy *p, const char *reason, struct jail_report *r)
+{
+    jail_report_set(r, JAIL_SET_NETWORK, JAIL_HARD, LOOPBACK_ALONE);
+    lower_gate(p, r, reason, "a kernel with veth, in which network namespaces may be made; or network_policy = \"isolated\"");
+}
+
 void judge_process(const struct jail_policy *p, struct jail_report *r)
 {
     int abi = abi_of(p);
@@ -167,6 +195,9 @@ void judge_process(const struct jail_policy *p, struct jail_report *r)
         jail_report_lower(r, JAIL_SET_PRIVILEGES, abi ? JAIL_ADVISORY : JAIL_NOT_ENFORCED,
                           "it runs as root, without capabilities: only Landlock keeps root's own files from it",
                           "isolation_level = \"namespace\"");
+    if (p->network == JAIL_NET_ALLOWLIST)
+        lower_gate(p, r, "the level process has no network of its own: nothing gets out",
+                   "isolation_level = \"namespace\"");
     if (p->network != JAIL_NET_HOST) {
         jail_report_set(r, JAIL_SET_NETWORK, seccomp || abi >= 4 ? JAIL_HARD : JAIL_NOT_ENFORCED,
                         seccomp ? "seccomp: no Internet sockets" : NULL);

@@ -13,6 +13,8 @@ void judge_begin(const struct jail_policy *p, struct jail_report *r);
 void judge_limits(const struct jail_policy *p, struct jail_report *r);
 /* What the level process keeps, by Landlock and the filter of system calls alone. */
 void judge_process(const struct jail_policy *p, struct jail_report *r);
+/* The way out could not be made: nothing gets out. `reason` is kept by reference. */
+void judge_no_gate(const struct jail_policy *p, const char *reason, struct jail_report *r);
 /* User namespaces cannot be made: says why, by the machine's settings; `failure` is what the kernel refused. */
 void judge_no_namespaces(const struct jail_policy *p, const char *failure, struct jail_report *r);
 /* Is this errno how a kernel, or a profile, refuses them? */

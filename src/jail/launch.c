@@ -27,6 +27,7 @@
 #include "jail/init.h"
 #include "jail/judge.h"
 #include "jail/link.h"
+#include "jail/outlet.h"
 #include "jail/pty.h"
 #include "jail/source.h"
 #include "jail/userns.h"
@@ -50,6 +51,9 @@ struct launch {
     int link;              /* to pid 1, or -1 */
     int signals;
     pid_t init;
+    struct outlet outlet;
+    int control;           /* for blast-gate, or -1 */
+    bool no_outlet, outlet_told; /* it could not be made; the report says so */
     struct pty pty;
     bool terminal;
     int tty_in, tty_out;
@@ -159,7 +163,7 @@ static bool begin(struct launch *l, int order, struct err *e)
 {
     sigset_t set;
 
-    if (close_range((unsigned)MAX(order, l->status) + 1, ~0u, 0) < 0)
+    if (close_range((unsigned)MAX(MAX(order, l->status), l->control) + 1, ~0u, 0) < 0)
         return err_sys(e, "close what was inherited");
     if (!read_order(l, order, e))
         return false;
@@ -203,7 +207,25 @@ static uint64_t namespaces(const struct jail_policy *p)
     return p->network == JAIL_NET_HOST ? flags : flags | CLONE_NEWNET;
 }
 
-static bool spawn_init(struct launch *l, struct init_task *t, struct err *e)
+/* Through the transit process, which makes the networks first. */
+static bool spawn_with_outlet(struct launch *l, struct init_task *t, const struct userns_map *m, struct err *e)
+{
+    const int ours[] = { l->link, l->status, l->signals, l->control, -1 };
+    int close_too[COUNT(ours)];
+    size_t n = 0;
+
+    for (size_t i = 0; i < COUNT(ours) - 1; i++)
+        if (ours[i] >= 0)
+            close_too[n++] = ours[i];
+    close_too[n] = -1;
+    struct outlet_start s = { .p = t->p, .init = t, .map = m, .root = t->other_id, .control = l->control,
+                              .namespaces = namespaces(t->p) & ~(uint64_t)CLONE_NEWNET, .close = close_too };
+
+    t->network_made = true;
+    return outlet_open(&l->outlet, &s, &l->init, e);
+}
+
+static bool spawn_init(struct launch *l, struct init_task *t, const struct userns_map *m, struct err *e)
 {
     struct clone_args args = { .flags = namespaces(t->p), .exit_signal = SIGCHLD };
     int pair[2];
@@ -213,6 +235,13 @@ static bool spawn_init(struct launch *l, struct init_task *t, struct err *e)
     l->link = pair[0];
     t->link = pair[1];
     t->outside = getpid();
+    if (t->inside && !l->no_outlet && outlet_is_wanted(t->p)) {
+        bool ok = spawn_with_outlet(l, t, m, e);
+
+        (void)close(pair[1]);
+        l->no_outlet = !ok;
+        return ok;
+    }
     /* Without namespaces fork() will do, also where a filter of system calls refuses clone3(): in another sandbox. */
     l->init = t->inside ? (pid_t)syscall(SYS_clone3, &args, sizeof args) : fork();
     if (l->init == 0) {
@@ -238,6 +267,7 @@ static struct userns_map map_of(const struct jail_policy *p, struct init_task *t
         .gid_outside = root ? userns_spare_id(getpid()) : getegid(),
     };
 
+    m.keep_groups = root;
     t->other_id = root;
     t->uid = m.inside;
     t->gid = m.gid_inside;
@@ -281,6 +311,13 @@ static void end_init(struct launch *l)
     l->init = 0;
 }
 
+static struct str root_cause(const struct err *e)
+{
+    struct str text = str_of(e->text);
+
+    return str_sub(text, 0, str_find(text, '\n'));
+}
+
 /* One try at a level: true when pid 1 is ready. */
 static bool set_up(struct launch *l, bool inside)
 {
@@ -304,7 +341,15 @@ static bool set_up(struct launch *l, bool inside)
     }
     t.sources = inside && l->taken ? &l->sources : NULL;
     t.report = l->report;
-    if (!spawn_init(l, &t, &e) || (inside && !userns_write_maps(l->init, &m, &e)) ||
+    bool ok = spawn_init(l, &t, &m, &e);
+
+    if (!ok && l->no_outlet && !l->outlet_told) { /* without it, then: nothing gets out */
+        l->outlet_told = true;
+        fd_close(&l->link);
+        judge_no_gate(p, arena_cstr(&l->a, root_cause(&e)), &l->report);
+        return set_up(l, inside);
+    }
+    if (!ok || (inside && !t.network_made && !userns_write_maps(l->init, &m, &e)) ||
         !cgroup_join(&l->group, l->init, &e)) {
         fail(l, &e, NOT_RUN);
         return false;
@@ -314,6 +359,10 @@ static bool set_up(struct launch *l, bool inside)
         return false;
     if (l->terminal)
         pty_init(&l->pty, master, l->tty_in, l->tty_out);
+    if (l->outlet.events >= 0 && !outlet_await(&l->outlet, &e)) {
+        fail(l, &e, NOT_RUN);
+        return false;
+    }
     return true;
 }
 
@@ -411,6 +460,28 @@ static int time_left(const struct launch *l, uint64_t begun)
     return !l->order.h.wall_ms ? -1 : gone >= l->order.h.wall_ms ? 0 : (int)MIN(l->order.h.wall_ms - gone, 1000000u);
 }
 
+/* Of blast-gate, for the audit log. */
+static void tell_event(const struct launch *l, struct str json)
+{
+    AUTO_BUF b = { .limit = OUTLET_EVENT_MAX + 64 };
+
+    if (buf_printf(&b, "{\"connection\":" STR_FMT "}", STR_ARG(json)))
+        tell(l, &b);
+}
+
+static void take_event(struct launch *l)
+{
+    char room[OUTLET_EVENT_MAX];
+    struct str json;
+
+    if (outlet_hear(&l->outlet, room, &json)) {
+        tell_event(l, json);
+    } else {
+        fd_close(&l->outlet.events);
+        tell_event(l, STR("{\"verdict\":\"gone\",\"why\":\"blast-gate ended: nothing gets out any more\"}"));
+    }
+}
+
 static void supervise(struct launch *l)
 {
     uint64_t begun = clock_ms();
@@ -418,9 +489,8 @@ static void supervise(struct launch *l)
     if (l->terminal)
         pty_attach(&l->pty);
     for (int left; (left = time_left(l, begun)) != 0;) {
-        struct pollfd p[5] = {
-            { l->status, 0, 0 }, { l->link, POLLIN, 0 }, { l->signals, POLLIN, 0 }, { -1, 0, 0 }, { -1, 0, 0 }
-        };
+        struct pollfd p[6] = { { l->status, 0, 0 }, { l->link, POLLIN, 0 }, { l->signals, POLLIN, 0 },
+                               { -1, 0, 0 },        { -1, 0, 0 },           { l->outlet.events, POLLIN, 0 } };
 
         if (l->terminal)
             pty_poll(&l->pty, p + 3);
@@ -432,6 +502,8 @@ static void supervise(struct launch *l)
             take_signal(l);
         if (l->terminal)
             pty_relay(&l->pty, p + 3);
+        if (p[5].revents)
+            take_event(l);
         if (p[1].revents && !take_message(l))
             break;
     }
@@ -472,6 +544,7 @@ static bool as_process(struct launch *l)
 
     l->failed = false;
     end_init(l);
+    outlet_close(&l->outlet);
     l->report.level = JAIL_PROCESS;
     jail_policy_as_process(&l->order.policy, &l->a, &l->order.policy);
     judge_process(&l->order.policy, &l->report);
@@ -538,9 +611,9 @@ static int conclude(struct launch *l)
     return code;
 }
 
-int launch_run(int order, int status)
+int launch_run(int order, int status, int control)
 {
-    struct launch l = { .status = status, .link = -1, .signals = -1, .tty_in = -1, .tty_out = -1 };
+    struct launch l = { .outlet = OUTLET_NONE, .control = control, .status = status, .link = -1, .signals = -1, .tty_in = -1, .tty_out = -1 };
     struct link_message exec = { .kind = LINK_EXEC };
     struct err e = { 0 };
 
@@ -560,6 +633,7 @@ int launch_run(int order, int status)
         }
     }
     end_init(&l);
+    outlet_close(&l.outlet);
     int code = conclude(&l);
 
     arena_clear(&l.a);

@@ -34,5 +34,5 @@ struct launch_order {
     char **argv, **env; /* NULL at the end */
 };
 
-/* Returns the exit code of the program: the command's. */
-MUST_USE int launch_run(int order, int status);
+/* `control`: a listening socket for the table of connections, or -1. Returns the exit code: the command's. */
+MUST_USE int launch_run(int order, int status, int control);

@@ -393,11 +393,47 @@ static bool build_proc(struct builder *b, int *out, struct err *e)
 
 /* ------------------------------------------------------------ the whole */
 
-static bool write_text(const struct builder *b, const struct jail_path *p, struct err *e)
+/* Over a file of the host, which is not touched: a file in memory is mounted on it. `dir` is in memory, inside. */
+static bool cover_with_text(const struct builder *b, const struct jail_path *p, const char *dir, struct err *e)
 {
+    char name[48];
+    AUTO_FD there = open_inside(b, p->path.p, O_PATH);
+
+    if (there < 0) {
+        jail_report_lower(b->r, JAIL_SET_OUTBOUND, JAIL_ADVISORY,
+                          "a file such as /etc/resolv.conf cannot be replaced inside: names may not be found", NULL);
+        return true;
+    }
+    (void)snprintf(name, sizeof name, "%s/.text", dir);
+    AUTO_FD file = openat(b->root, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0444);
+
+    if (file < 0)
+        return err_sys(e, "make the file for '" STR_FMT "'", STR_ARG(p->path));
+    bool ok = fd_write_all(file, p->target.p, p->target.n, name, e) && (fchmod(file, 0444) == 0 || err_sys(e, "show %s", name)) &&
+              attach_clone(b, b->root, name, QUIET | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, p->path.p, e);
+
+    return (unlinkat(b->root, name, 0) == 0 || err_sys(e, "remove %s", name)) && ok;
+}
+
+/* Where all of the host is seen there is no pool; of what is in memory there, /dev/shm takes files. */
+static bool cover_whole_with_texts(const struct builder *b, struct err *e)
+{
+    for (size_t i = 0; i < b->p->n_paths; i++)
+        if (b->p->path[i].access == JAIL_TEXT && !cover_with_text(b, &b->p->path[i], "dev/shm", e))
+            return false;
+    return true;
+}
+
+static bool write_text(const struct builder *b, size_t i, struct err *e)
+{
+    const struct jail_path *p = &b->p->path[i];
     AUTO_FD dir = -1, file = -1;
     const char *leaf;
 
+    if (is_whole(b))
+        return true; /* later: see cover_whole_with_texts() */
+    if (is_seen(b, p->path, i))
+        return cover_with_text(b, p, POOL, e);
     if (!open_parent(b, p->path.p, &dir, &leaf, e))
         return false;
     file = openat(dir, leaf, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0444);
@@ -435,7 +471,7 @@ static bool build_path(struct builder *b, size_t i, struct err *e)
     case JAIL_LINK:
         return write_link(b, p, e);
     case JAIL_TEXT:
-        return write_text(b, p, e);
+        return write_text(b, i, e);
     case JAIL_HIDE:
     case JAIL_DENY:
         return cover(b, i, e);
@@ -476,7 +512,7 @@ static bool build(struct builder *b, struct mounts_made *out, struct err *e)
         if (!build_path(b, i, e))
             return false;
     return build_dev(b, e) && build_proc(b, &out->proc, e) && seal_passages(b, e) &&
-           (is_whole(b) || cover_sockets(b, e));
+           (is_whole(b) ? cover_whole_with_texts(b, e) : cover_sockets(b, e));
 }
 
 static bool leave_host(const struct builder *b, struct err *e)

@@ -62,7 +62,8 @@ bool jail_policy_allows_lack(const struct jail_policy *p, const char *setting)
     X(disk)                                                                                                            \
     X(file_size)                                                                                                       \
     X(iops)                                                                                                            \
-    X(processes)
+    X(processes)                                                                                                       \
+    X(bandwidth)
 #define SWITCHES(X)                                                                                                    \
     X(files)                                                                                                           \
     X(limit)                                                                                                           \
@@ -99,6 +100,35 @@ static void write_list(struct json_write *w, const char *name, const struct str 
     json_write_array_end(w);
 }
 
+static void write_ports(struct json_write *w, const char *name, const uint16_t *list, size_t n)
+{
+    json_write_key(w, str_of(name));
+    json_write_array_begin(w);
+    for (size_t i = 0; i < n; i++)
+        json_write_u64(w, list[i]);
+    json_write_array_end(w);
+}
+
+static void write_reach(struct json_write *w, const struct jail_policy *p)
+{
+    write_list(w, "domains", p->allowed_name, p->n_allowed_names);
+    write_list(w, "networks", p->allowed_network, p->n_allowed_networks);
+    write_ports(w, "ports", p->allowed_port, p->n_allowed_ports);
+    write_ports(w, "inbound", p->inbound_port, p->n_inbound_ports);
+}
+
+bool jail_policy_format_gate(const struct jail_policy *p, struct buf *out)
+{
+    struct json_write w;
+
+    json_write_init(&w, out, false);
+    json_write_object_begin(&w);
+    write_reach(&w, p);
+    json_write_member_u64(&w, "bandwidth", p->limits.bandwidth);
+    json_write_object_end(&w);
+    return json_write_end(&w);
+}
+
 bool jail_policy_format(const struct jail_policy *p, bool indent, struct buf *out)
 {
     struct json_write w;
@@ -118,6 +148,7 @@ bool jail_policy_format(const struct jail_policy *p, bool indent, struct buf *ou
 #undef X
     write_list(&w, "degraded", p->degraded, p->n_degraded);
     write_list(&w, "variables", p->variable, p->n_variables);
+    write_reach(&w, p);
     json_write_key(&w, STR("paths"));
     json_write_array_begin(&w);
     for (size_t i = 0; i < p->n_paths; i++)
@@ -240,6 +271,38 @@ static void read_list(struct json *j, struct arena *a, const struct str **out, s
     *n = list.n;
 }
 
+static void read_ports(struct json *j, struct arena *a, const uint16_t **out, size_t *n)
+{
+    VEC(uint16_t) list = { 0 };
+    uint64_t v;
+
+    if (!json_array_begin(j))
+        return;
+    while (json_array_next(j) && json_u64(j, &v)) {
+        if (v == 0 || v > UINT16_MAX)
+            (void)json_fail(j, "%llu is no port", (unsigned long long)v);
+        VEC_PUSH_IN(a, &list, (uint16_t)v);
+    }
+    *out = list.p;
+    *n = list.n;
+}
+
+/* What may be reached; false when the member is another. */
+static bool read_reach(struct json *j, struct arena *a, struct str key, struct jail_policy *p)
+{
+    if (str_eq(key, STR("domains")))
+        read_list(j, a, &p->allowed_name, &p->n_allowed_names);
+    else if (str_eq(key, STR("networks")))
+        read_list(j, a, &p->allowed_network, &p->n_allowed_networks);
+    else if (str_eq(key, STR("ports")))
+        read_ports(j, a, &p->allowed_port, &p->n_allowed_ports);
+    else if (str_eq(key, STR("inbound")))
+        read_ports(j, a, &p->inbound_port, &p->n_inbound_ports);
+    else
+        return false;
+    return true;
+}
+
 static bool read_switch(struct json *j, struct str key, struct jail_policy *p)
 {
 #define X(name)                                                                                                        \
@@ -283,7 +346,7 @@ bool jail_policy_parse(struct str json, struct arena *a, struct jail_policy *out
                 read_list(&j, a, &p.variable, &p.n_variables);
             } else if (str_eq(key, STR("paths"))) {
                 read_paths(&j, a, &p);
-            } else {
+            } else if (!read_reach(&j, a, key, &p)) {
                 (void)read_switch(&j, key, &p);
             }
         }

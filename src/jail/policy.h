@@ -22,7 +22,7 @@ struct err;
 #define JAIL_DIGEST 65             /* sha256 in hexadecimal and a NUL */
 
 enum jail_level { JAIL_PROCESS, JAIL_NAMESPACE, JAIL_CONTAINER };
-/* none: not even the loopback interface; allowlist: the gateway's, nothing passes while there is none. */
+/* none: not even the loopback interface; allowlist: what blast-gate lets through, see jail/transit.h. */
 enum jail_network { JAIL_NET_ISOLATED, JAIL_NET_ALLOWLIST, JAIL_NET_HOST, JAIL_NET_NONE };
 enum jail_strictness { JAIL_STRICT, JAIL_STANDARD, JAIL_PERMISSIVE };
 
@@ -51,6 +51,7 @@ struct jail_limits {
     uint64_t cpu_permille; /* of one processor: 1000 is one */
     uint64_t memory, disk, file_size; /* bytes */
     uint64_t iops, processes;
+    uint64_t bandwidth; /* bytes a second through the gateway, both directions */
 };
 
 struct jail_policy {
@@ -64,6 +65,12 @@ struct jail_policy {
     size_t n_degraded;
     const struct str *variable; /* names that pass from outside, besides the harmless ones; "LC_*" is a prefix */
     size_t n_variables;
+    const struct str *allowed_name;    /* "good.test", "*.good.test" */
+    size_t n_allowed_names;
+    const struct str *allowed_network; /* "203.0.113.0/24" */
+    size_t n_allowed_networks;
+    const uint16_t *allowed_port, *inbound_port;
+    size_t n_allowed_ports, n_inbound_ports;
     struct str hostname;        /* inside; empty: the host's */
     struct str home;            /* HOME inside */
     bool files;                 /* false: all of the host's files, as the user sees them */
@@ -82,6 +89,8 @@ MUST_USE const char *jail_access_word(enum jail_access a);
 
 /* Appends the policy as one JSON object; `indent` for people. False when the buffer is full. */
 MUST_USE bool jail_policy_format(const struct jail_policy *p, bool indent, struct buf *out);
+/* The part that blast-gate needs, as it wants it (gate/rules.h). */
+MUST_USE bool jail_policy_format_gate(const struct jail_policy *p, struct buf *out);
 /* The reverse; ERR_CONFIG for anything unknown, missing or out of range. */
 MUST_USE bool jail_policy_parse(struct str json, struct arena *a, struct jail_policy *out, struct err *e);
 /* sha256 of the JSON form: two policies with one digest are the same policy. */

@@ -25,6 +25,8 @@ struct json_write;
     X(PROCESSES, "process_isolation", KERNEL)                                                                          \
     X(NETWORK, "network_policy", NETWORK)                                                                              \
     X(OUTBOUND, "allow_outbound", SERVICE)                                                                             \
+    X(INBOUND, "allow_inbound", SERVICE)                                                                               \
+    X(BANDWIDTH, "bandwidth_limit", RESOURCES)                                                                         \
     X(FILES, "filesystem_isolation", FILES)                                                                            \
     X(READONLY, "readonly_paths", FILES)                                                                               \
     X(HIDDEN, "hidden_paths", FILES)                                                                                   \

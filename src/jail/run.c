@@ -26,6 +26,7 @@
 #define STATUS_MAX (1u << 20)
 #define ORDER_FD "3"
 #define STATUS_FD "4"
+#define CONTROL_FD "5"
 
 static const int passed_on[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGTSTP };
 
@@ -108,6 +109,7 @@ static bool spawn(const struct jail_command *c, int order, int status, pid_t *pi
         (char *)(uintptr_t) "blast-jail",
         (char *)(uintptr_t)ORDER_FD,
         (char *)(uintptr_t)STATUS_FD,
+        c->control > 0 ? (char *)(uintptr_t)CONTROL_FD : NULL,
         NULL,
     };
     char *env[] = { NULL };
@@ -129,6 +131,8 @@ static bool spawn(const struct jail_command *c, int order, int status, pid_t *pi
         rc = posix_spawn_file_actions_adddup2(&fa, c->fd[fd], fd);
     rc = rc ? rc : posix_spawn_file_actions_adddup2(&fa, order, 3);
     rc = rc ? rc : posix_spawn_file_actions_adddup2(&fa, status, 4);
+    if (c->control > 0 && rc == 0)
+        rc = posix_spawn_file_actions_adddup2(&fa, c->control, 5);
     rc = rc ? rc : posix_spawn(pid, path, &fa, &at, argv, env);
     (void)posix_spawnattr_destroy(&at);
     (void)posix_spawn_file_actions_destroy(&fa);
@@ -216,6 +220,28 @@ static void announce(const struct jail_command *c, struct buf *said, bool *done)
         c->reported(c->ctx, &r.report);
 }
 
+/* What blast-gate says is passed on at once and not kept: a sandbox may run for weeks. */
+static void take_events(const struct jail_command *c, struct buf *said)
+{
+    struct str rest = buf_done(said);
+    size_t kept = 0;
+
+    for (size_t end; (end = str_find(rest, '\n')) < rest.n; rest = str_sub(rest, end + 1, rest.n)) {
+        struct str line = str_sub(rest, 0, end), event = line;
+
+        if (str_cut_prefix(&event, STR("{\"connection\":")) && str_cut_suffix(&event, STR("}"))) {
+            if (c->connected)
+                c->connected(c->ctx, event);
+            continue;
+        }
+        memmove(said->p + kept, line.p, line.n + 1);
+        kept += line.n + 1;
+    }
+    if (rest.n)
+        memmove(said->p + kept, rest.p, rest.n);
+    said->n = kept + rest.n;
+}
+
 static bool listen_to(const struct jail_command *c, int status, int signals, pid_t pid, struct buf *said,
                       struct err *e)
 {
@@ -240,6 +266,7 @@ static bool listen_to(const struct jail_command *c, int status, int signals, pid
         if (n > 0 && !buf_add(said, chunk, (size_t)n))
             return err_set(e, ERR_ENVIRONMENT, "blast-jail says more than %u bytes", STATUS_MAX);
         announce(c, said, &announced);
+        take_events(c, said);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/attr.h"
+#include "base/str.h"
 #include "jail/report.h"
 
 struct arena;
@@ -27,6 +28,8 @@ struct jail_command {
     const char *const *rw;
     void (*reported)(void *ctx, const struct jail_report *r); /* called once, as the command starts; may be NULL */
     void *ctx;
+    void (*connected)(void *ctx, struct str event); /* each event of blast-gate, JSON (gate/event.h); may be NULL */
+    int control;             /* listening socket, 10 or above, for the table of connections (gate/table.h); 0: none */
     bool foreground;         /* signals that reach us are passed on; a stop of the command stops us (job control) */
 };
 

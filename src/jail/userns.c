@@ -35,7 +35,7 @@ bool userns_write_maps(pid_t pid, const struct userns_map *m, struct err *e)
     (void)snprintf(users, sizeof users, "%u %u 1\n", m->inside, m->outside);
     (void)snprintf(groups, sizeof groups, "%u %u 1\n", m->gid_inside, m->gid_outside);
     /* As an ordinary user the kernel wants it so: else a group could be left that something is denied to. */
-    if (geteuid() != 0 && !write_proc(pid, "setgroups", "deny", e))
+    if (!m->keep_groups && !write_proc(pid, "setgroups", "deny", e))
         return false;
     return write_proc(pid, "uid_map", users, e) && write_proc(pid, "gid_map", groups, e);
 }
@@ -51,7 +51,7 @@ bool userns_for_owner(uid_t uid, gid_t gid, uid_t to, int *fd, struct err *e)
     if (pid == 0)
         for (;;)
             (void)pause();
-    struct userns_map m = { .inside = uid, .outside = to, .gid_inside = gid, .gid_outside = to };
+    struct userns_map m = { .inside = uid, .outside = to, .gid_inside = gid, .gid_outside = to, .keep_groups = true };
     (void)snprintf(path, sizeof path, "/proc/%d/ns/user", (int)pid);
     bool ok = userns_write_maps(pid, &m, e) && fd_open(AT_FDCWD, path, O_RDONLY, 0, fd, e);
 

@@ -14,12 +14,13 @@ struct err;
 struct userns_map {
     uid_t inside, outside;
     gid_t gid_inside, gid_outside;
+    bool keep_groups; /* setgroups() stays possible there, which takes root's capabilities */
 };
 
 /* A user and group number that no account and no other sandbox of this machine has; for `pid`, our own. */
 MUST_USE uid_t userns_spare_id(pid_t pid);
 
-/* Writes the maps of a process that waits in a new user namespace. setgroups() is forbidden there but for root. */
+/* Writes the maps of a process that waits in a new user namespace. */
 MUST_USE bool userns_write_maps(pid_t pid, const struct userns_map *m, struct err *e);
 
 /* A user namespace for an idmapped mount: files of `uid`:`gid` are seen as those of `to`. Root only. The descriptor is

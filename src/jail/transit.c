@@ -1,0 +1,304 @@
+#include "jail/transit.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/sched.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "base/fd.h"
+#include "base/pass.h"
+#include "base/str.h"
+#include "jail/init.h"
+#include "jail/netlink.h"
+#include "jail/policy.h"
+
+#define ROUTER 0x0a000202u
+#define INSIDE 0x0a000264u
+#define BITS 24
+#define SYNTHETIC 0xc6120000u /* 198.18.0.0/15 */
+#define SYNTHETIC_BITS 15
+#define MTU 65520u            /* larger segments cost less: nothing of it goes over a wire */
+#define BACKLOG 1024
+#define DNS_PORT 53
+
+struct transit {
+    const struct transit_task *t;
+    int outer, inner; /* descriptors of the network namespaces: transit, sandbox */
+};
+
+/* Comfort and second walls: where /proc is read-only it goes without. */
+static void set(const char *path, const char *value)
+{
+    AUTO_FD fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd >= 0)
+        (void)!write(fd, value, strlen(value));
+}
+
+/* ------------------------------------------------------------ who it is */
+
+static bool begin(const struct transit_task *t, struct err *e)
+{
+    char go;
+
+    if (read(t->launcher, &go, 1) != 1)
+        return err_set(e, ERR_ENVIRONMENT, "whoever asked for the sandbox is gone");
+    for (const int *fd = t->close; *fd >= 0; fd++)
+        (void)close(*fd);
+    (void)setsid(); /* what the keyboard sends is not for us */
+    if (t->root && (setgroups(0, NULL) < 0 ||
+                    syscall(SYS_setresgid, t->map.gid_outside, t->map.gid_outside, t->map.gid_outside) < 0 ||
+                    syscall(SYS_setresuid, t->map.outside, t->map.outside, t->map.outside) < 0))
+        return err_sys(e, "become user %u", t->map.outside);
+    /* Both are cleared by a change of user; that others of this user may look at it is over when its work is done. */
+    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return err_sys(e, "tie the transit process to its launcher");
+    return true;
+}
+
+/* ------------------------------------------------------------ networks */
+
+static bool open_namespace(int *fd, struct err *e)
+{
+    return fd_open(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0, fd, e);
+}
+
+static bool enter(int ns, struct err *e)
+{
+    return setns(ns, CLONE_NEWNET) == 0 || err_sys(e, "enter a network namespace");
+}
+
+/* IPv6 is off for what is made from here on; the loopback interface keeps its ::1. */
+static void no_ipv6(void)
+{
+    set("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+}
+
+static bool make_inner(struct transit *s, struct err *e)
+{
+    AUTO_FD nl = -1;
+
+    if (unshare(CLONE_NEWNET) < 0)
+        return err_sys(e, "make the sandbox's network namespace");
+    no_ipv6();
+    return open_namespace(&s->inner, e) && netlink_open(&nl, e) && netlink_raise(nl, "lo", e) &&
+           netlink_add_veth(nl, "eth0", "gw0", s->outer, MTU, e) &&
+           netlink_add_address(nl, "eth0", INSIDE, BITS, e) && netlink_raise(nl, "eth0", e) &&
+           netlink_add_route(nl, NETLINK_VIA, 0, 0, ROUTER, e);
+}
+
+static bool add_network(int nl, struct str text, bool *all, struct err *e)
+{
+    size_t slash = str_find(text, '/');
+    char address[INET_ADDRSTRLEN];
+    struct in_addr in;
+    uint64_t bits = 32;
+
+    if (slash >= sizeof address || (slash < text.n && !str_to_u64(str_sub(text, slash + 1, text.n), &bits)) || bits > 32)
+        return err_set(e, ERR_CONFIG, "'" STR_FMT "' is no network", STR_ARG(text));
+    memcpy(address, text.p, slash);
+    address[slash] = '\0';
+    if (inet_pton(AF_INET, address, &in) != 1)
+        return err_set(e, ERR_CONFIG, "'" STR_FMT "' is no network", STR_ARG(text));
+    *all |= bits == 0;
+    return netlink_add_route(nl, NETLINK_LOCAL, ntohl(in.s_addr), (unsigned)bits, 0, e);
+}
+
+static bool make_outer(const struct transit *s, struct err *e)
+{
+    const struct jail_policy *p = s->t->p;
+    AUTO_FD nl = -1;
+    bool all = false;
+
+    if (!enter(s->outer, e) || !netlink_open(&nl, e) || !netlink_raise(nl, "lo", e) ||
+        !netlink_add_address(nl, "gw0", ROUTER, BITS, e) || !netlink_raise(nl, "gw0", e) ||
+        !netlink_add_route(nl, NETLINK_LOCAL, SYNTHETIC, SYNTHETIC_BITS, 0, e))
+        return false;
+    for (size_t i = 0; i < p->n_allowed_networks; i++)
+        if (!add_network(nl, p->allowed_network[i], &all, e))
+            return false;
+    if (!all && !netlink_add_route(nl, NETLINK_PROHIBIT, 0, 0, 0, e))
+        return false;
+    /* There is nothing to forward to; but only a router says at once that a way is prohibited. */
+    set("/proc/sys/net/ipv4/conf/all/forwarding", "1");
+    set("/proc/sys/net/ipv4/icmp_ratelimit", "0");
+    set("/proc/sys/net/ipv4/icmp_echo_ignore_all", "1");
+    return true;
+}
+
+/* ------------------------------------------------------------ sockets */
+
+static bool hand_over(const struct transit *s, const char *what, int *fd, struct err *e)
+{
+    bool ok = *fd < 0 || pass_send(s->t->gate, str_of(what), *fd);
+
+    if (!ok)
+        (void)err_set(e, ERR_ENVIRONMENT, "blast-gate ended before it had its sockets");
+    fd_close(fd);
+    return ok;
+}
+
+static bool open_port(int type, uint16_t port, int *fd, struct err *e)
+{
+    static const int yes = 1;
+    struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(port) };
+
+    *fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (*fd < 0 || setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0 ||
+        (type == SOCK_DGRAM && setsockopt(*fd, IPPROTO_IP, IP_PKTINFO, &yes, sizeof yes) < 0) ||
+        bind(*fd, (struct sockaddr *)&any, sizeof any) < 0 || (type == SOCK_STREAM && listen(*fd, BACKLOG) < 0))
+        return err_sys(e, "open port %u of the transit namespace", port);
+    return true;
+}
+
+/* Of TCP the first packet of a connection, and all that is not TCP; without it nothing but the log is poorer. */
+static int open_monitor(void)
+{
+    static const struct sock_filter filter[] = {
+        { BPF_LD | BPF_B | BPF_ABS, 0, 0, 9 },           { BPF_JMP | BPF_JEQ | BPF_K, 0, 4, IPPROTO_TCP },
+        { BPF_LDX | BPF_B | BPF_MSH, 0, 0, 0 },          { BPF_LD | BPF_B | BPF_IND, 0, 0, 13 },
+        { BPF_ALU | BPF_AND | BPF_K, 0, 0, 0x12 },       { BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0x02 },
+        { BPF_RET | BPF_K, 0, 0, 128 },                  { BPF_RET | BPF_K, 0, 0, 0 },
+    };
+    struct sock_fprog program = { COUNT(filter), (struct sock_filter *)(uintptr_t)filter };
+    struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP),
+                              .sll_ifindex = (int)if_nametoindex("gw0") };
+    int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); /* protocol 0: nothing before the bind */
+
+    if (fd >= 0 && (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ||
+                    bind(fd, (struct sockaddr *)&at, sizeof at) < 0))
+        fd_close(&fd);
+    return fd;
+}
+
+static bool open_sockets(const struct transit *s, struct err *e)
+{
+    const struct jail_policy *p = s->t->p;
+    int fd = -1;
+
+    for (size_t i = 0; i < p->n_allowed_ports; i++) {
+        char what[16];
+
+        (void)snprintf(what, sizeof what, "tcp %u", p->allowed_port[i]);
+        if (p->allowed_port[i] != DNS_PORT && /* that one is the name server's */
+            (!open_port(SOCK_STREAM, p->allowed_port[i], &fd, e) || !hand_over(s, what, &fd, e)))
+            return false;
+    }
+    if (!open_port(SOCK_STREAM, DNS_PORT, &fd, e) || !hand_over(s, "dns-tcp", &fd, e) ||
+        !open_port(SOCK_DGRAM, DNS_PORT, &fd, e) || !hand_over(s, "dns", &fd, e))
+        return false;
+    fd = open_monitor();
+    return hand_over(s, "monitor", &fd, e) &&
+           (pass_send(s->t->gate, STR("end"), -1) ||
+            err_set(e, ERR_ENVIRONMENT, "blast-gate ended before it had its sockets"));
+}
+
+/* ------------------------------------------------------------ pid 1 of the sandbox */
+
+/* It is blast-jail's child, not ours, and in the inner of the two networks. */
+static bool start_init(const struct transit *s, pid_t *pid, struct err *e)
+{
+    const struct transit_task *t = s->t;
+    struct clone_args args = { .flags = t->namespaces | CLONE_PARENT };
+
+    if (!enter(s->inner, e))
+        return false;
+    *pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    if (*pid == 0) {
+        (void)close(t->launcher);
+        (void)close(t->gate);
+        (void)close(s->outer);
+        (void)close(s->inner);
+        init_run(t->init);
+    }
+    if (*pid < 0)
+        return err_sys(e, "make the namespaces");
+    return enter(s->outer, e) && userns_write_maps(*pid, &t->map, e);
+}
+
+/* ------------------------------------------------------------ afterwards */
+
+/* "connect PORT ID": the socket goes back before it is connected, which epoll tells its new owner. */
+static bool serve(int gate)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INSIDE) };
+    char text[64], reply[64];
+    struct str message, part[3];
+    uint64_t port;
+    int got;
+
+    if (!pass_receive(gate, text, sizeof text, &message, &got))
+        return false;
+    fd_close(&got);
+    if (str_split(message, ' ', part, 3) != 3 || !str_to_u64(part[1], &port) || port == 0 || port > UINT16_MAX)
+        return true;
+    AUTO_FD fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    to.sin_port = htons((uint16_t)port);
+    bool ok = fd >= 0 && (connect(fd, (struct sockaddr *)&to, sizeof to) == 0 || errno == EINPROGRESS);
+    int n = snprintf(reply, sizeof reply, "%s " STR_FMT, ok ? "connected" : "refused", STR_ARG(part[2]));
+
+    return pass_send(gate, (struct str){ reply, (size_t)n }, ok ? fd : -1);
+}
+
+/* Until blast-jail is gone; blast-gate may go before it, then nothing is left to do but to hold the namespaces. */
+static void wait_for_end(const struct transit_task *t)
+{
+    struct pollfd p[2] = { { t->launcher, POLLIN, 0 }, { t->gate, POLLIN, 0 } };
+
+    while (poll(p, 2, -1) >= 0 || errno == EINTR) {
+        if (p[0].revents)
+            return;
+        if (p[1].revents && !serve(t->gate))
+            p[1].fd = -1;
+    }
+}
+
+/* Nothing of the files that were taken for the sandbox, or of the caller's, is kept. */
+static void let_go(const struct transit_task *t)
+{
+    static const struct rlimit none = { 0 };
+    unsigned low = (unsigned)MIN(t->launcher, t->gate), high = (unsigned)MAX(t->launcher, t->gate);
+
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    (void)setrlimit(RLIMIT_CORE, &none);
+    if (low > 0)
+        (void)close_range(0, low - 1, 0);
+    if (high > low + 1)
+        (void)close_range(low + 1, high - 1, 0);
+    (void)close_range(high + 1, ~0u, 0);
+    (void)chdir("/");
+}
+
+void transit_run(struct transit_task *t)
+{
+    struct transit s = { .t = t, .outer = -1, .inner = -1 };
+    struct transit_word w = { 0 };
+    bool ok = begin(t, &w.e);
+
+    no_ipv6();
+    ok = ok && open_namespace(&s.outer, &w.e) && make_inner(&s, &w.e) && make_outer(&s, &w.e) &&
+         open_sockets(&s, &w.e) && start_init(&s, &w.init, &w.e);
+    if (!ok && w.init > 0) {
+        (void)kill(w.init, SIGKILL);
+        w.init = 0;
+    }
+    if (!pass_send(t->launcher, (struct str){ (const char *)&w, sizeof w }, -1) || !ok)
+        _exit(1);
+    let_go(t);
+    wait_for_end(t);
+    _exit(0);
+}
