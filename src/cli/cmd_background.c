@@ -1,6 +1,10 @@
 /* blast background VERB: what the daemon's jobs run. One JSON object, whatever happens. */
 #include "base/err.h"
+#include "base/map.h"
 #include "cli/common.h"
+#include "env/registry.h"
+#include "store/gc.h"
+#include "store/store.h"
 #include "sync/background.h"
 #include "sync/drift.h"
 
@@ -19,6 +23,15 @@ static void print(const struct background *b)
         json_write_null(&r.w);
     json_write_member(&r.w, "message", b->message);
     json_write_member_u64(&r.w, "exit", (uint64_t)b->exit);
+    json_write_key(&r.w, STR("read"));
+    if (b->read) {
+        json_write_object_begin(&r.w);
+        json_write_member_u64(&r.w, "pyproject", b->pyproject);
+        json_write_member_u64(&r.w, "lock", b->lock);
+        json_write_object_end(&r.w);
+    } else
+        json_write_null(&r.w);
+    json_write_member_bool(&r.w, "passing", b->passing);
     json_result_end(&r);
 }
 
@@ -59,6 +72,21 @@ static bool verb_of(struct cmd *c, enum background_verb *verb, struct err *e)
     return err_set(e, ERR_CONFIG, "blast background takes one of sync, update, check and snapshot");
 }
 
+/* Once a day, with the look for updates: wheels that no environment and no history needs, beyond [cache] max_size. */
+static void trim_store(const struct workspace *w)
+{
+    AUTO_MAP live = { 0 };
+    struct err ignored = { 0 };
+    struct gc_result r;
+    struct store s;
+
+    if (w->config.cache_max_size == 0 || !store_open(w->dirs.store, &s, &ignored))
+        return;
+    if (registry_live(w->dirs.state, w->a, &live, &ignored))
+        (void)!gc_run(&s, &(struct gc_spec){ .live = &live, .limit = (uint64_t)w->config.cache_max_size }, &r, &ignored);
+    store_close(&s);
+}
+
 bool cmd_background(struct cmd *c, struct err *e)
 {
     struct request r;
@@ -79,6 +107,8 @@ bool cmd_background(struct cmd *c, struct err *e)
         b = snapshot(&w);
     else
         background_run(&w, verb, &t, &b);
+    if (verb == BACKGROUND_CHECK)
+        trim_store(&w);
     print(&b);
     c->exit_code = b.exit;
     return true;

@@ -94,7 +94,7 @@ static bool collect(struct cmd *c, const struct workspace *w, struct err *e)
     struct registry_env *over;
     size_t n_over;
     bool ok = registry_over(w->dirs.state, c->a, &over, &n_over, e) && registry_live(w->dirs.state, c->a, &live, e) &&
-              gc_run(&s, &live, dry, &result, e);
+              gc_run(&s, &(struct gc_spec){ .live = &live, .dry_run = dry }, &result, e);
 
     store_close(&s);
     if (!ok)

@@ -310,7 +310,7 @@ static void keeps_what_the_history_needs_in_the_store(void **state)
     assert_true(apply_request(p, &env, &(struct request){ one, 1, LINK_TREE, false }, &r, &e));
     assert_true(apply_request(p, &env, &(struct request){ two, 1, LINK_TREE, false }, &r, &e));
     assert_true(registry_live(p->state, &p->arena, &live, &e));
-    assert_true(gc_run(&p->store, &live, false, &gc, &e));
+    assert_true(gc_run(&p->store, &(struct gc_spec){ .live = &live }, &gc, &e));
     assert_int_equal(gc.kept, 2);
     assert_int_equal(gc.removed, 3);
 }

@@ -19,5 +19,11 @@ struct gc_result {
     uint64_t bytes;         /* of the removed ones, as stored; of a dry run: that would be */
 };
 
-/* `live` has the sha256 in hexadecimal as keys. ERR_CACHE with exit 7 when the store is in use. */
-MUST_USE bool gc_run(const struct store *s, const struct map *live, bool dry_run, struct gc_result *out, struct err *e);
+struct gc_spec {
+    const struct map *live; /* the sha256 in hexadecimal as keys */
+    uint64_t limit;         /* bytes: the oldest go until the store is no larger; 0: all that nobody needs go */
+    bool dry_run;
+};
+
+/* ERR_CACHE with exit 7 when the store is in use. */
+MUST_USE bool gc_run(const struct store *s, const struct gc_spec *spec, struct gc_result *out, struct err *e);

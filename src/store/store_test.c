@@ -272,19 +272,51 @@ static void collects_what_nobody_needs(void **state)
     assert_true(make_entry(&p->store, HEX_A, &e));
     assert_true(make_entry(&p->store, HEX_B, &e));
     map_put(&live, STR(HEX_B), 1);
-    assert_true(gc_run(&p->store, &live, true, &r, &e));
+    assert_true(gc_run(&p->store, &(struct gc_spec){ .live = &live, .dry_run = true }, &r, &e));
     assert_int_equal(r.removed, 1);
     assert_int_equal(r.kept, 1);
     assert_true(r.bytes > 0);
     assert_true(store_find(&p->store, HEX_A, &entry, &there, &e));
     assert_true(there); /* a dry run */
     store_release(&entry);
-    assert_true(gc_run(&p->store, &live, false, &r, &e));
+    assert_true(gc_run(&p->store, &(struct gc_spec){ .live = &live }, &r, &e));
     assert_true(store_find(&p->store, HEX_A, &entry, &there, &e));
     assert_false(there);
     assert_true(store_find(&p->store, HEX_B, &entry, &there, &e));
     assert_true(there);
     store_release(&entry);
+}
+
+static void comes_down_to_a_size_by_the_oldest(void **state)
+{
+    struct place *p = *state;
+    struct err e = { 0 };
+    struct gc_result r;
+    AUTO_MAP live = { 0 };
+    struct store_entry entry;
+    bool there;
+    const struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+    char tree[STORE_TREE_PATH];
+
+    assert_true(make_entry(&p->store, HEX_A, &e));
+    assert_true(make_entry(&p->store, HEX_B, &e));
+    store_tree_path(HEX_B, tree);
+    assert_int_equal(utimensat(p->store.dir, tree, old, 0), 0);
+    assert_true(store_find(&p->store, HEX_A, &entry, &there, &e));
+    uint64_t one = entry.bytes;
+
+    store_release(&entry);
+    assert_true(gc_run(&p->store, &(struct gc_spec){ .live = &live, .limit = 2 * one }, &r, &e));
+    assert_int_equal(r.removed, 0); /* small enough */
+    assert_int_equal(r.kept, 2);
+    assert_true(gc_run(&p->store, &(struct gc_spec){ .live = &live, .limit = 2 * one - 1 }, &r, &e));
+    assert_int_equal(r.removed, 1);
+    assert_true(store_find(&p->store, HEX_A, &entry, &there, &e));
+    assert_true(there); /* the younger one */
+    store_release(&entry);
+    map_put(&live, STR(HEX_A), 1);
+    assert_true(gc_run(&p->store, &(struct gc_spec){ .live = &live, .limit = 1 }, &r, &e));
+    assert_int_equal(r.removed, 0); /* needed, whatever the limit */
 }
 
 static void leaves_a_store_in_use_alone(void **state)
@@ -299,7 +331,7 @@ static void leaves_a_store_in_use_alone(void **state)
     assert_true(guard_take(&p->store, GUARD_SHARED, &one, &e));
     assert_true(guard_try(&p->store, GUARD_SHARED, &two, &e));
     assert_true(two >= 0);
-    assert_false(gc_run(&p->store, &live, false, &r, &e));
+    assert_false(gc_run(&p->store, &(struct gc_spec){ .live = &live }, &r, &e));
     assert_int_equal(err_exit_code(&e), 7);
     assert_non_null(strstr(e.text, "is in use"));
 }
@@ -326,6 +358,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(counts_a_damaged_or_old_record_as_absent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(protects_the_tree_from_ordinary_users, set_up, tear_down),
         cmocka_unit_test_setup_teardown(collects_what_nobody_needs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(comes_down_to_a_size_by_the_oldest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(leaves_a_store_in_use_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_two_files_of_one_path, set_up, tear_down),
     };
