@@ -86,6 +86,36 @@ static void a_file_that_was_removed_by_hand_stays_removed(void **state)
     test_close(&p);
 }
 
+static void what_somebody_wrote_meanwhile_is_told_from_what_was_read(void **state)
+{
+    static const struct {
+        const char *read, *now; /* NULL: no such file */
+        bool same;
+    } cases[] = {
+        { "a", "a", true }, { NULL, NULL, true }, { "a", "b", false }, { "a", NULL, false }, { NULL, "a", false },
+        { "", NULL, false },
+    };
+    struct test_project p;
+
+    test_init(&p, state);
+    (void)test_open(&p);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct err e = { 0 };
+        struct str read = cases[i].read ? str_of(cases[i].read) : (struct str){ NULL, 0 };
+
+        (void)unlinkat(p.t->fd, "p/pylock.toml", 0);
+        if (cases[i].now)
+            test_write(p.t, "p/pylock.toml", cases[i].now);
+        if (journal_unmoved(&p.w, "pylock.toml", read, &e) != cases[i].same)
+            fail_msg("case %zu: %s", i, e.text);
+        if (!cases[i].same) {
+            assert_int_equal(err_exit_code(&e), 7);
+            assert_non_null(strstr(e.text, "pylock.toml was written by another program meanwhile"));
+        }
+    }
+    test_close(&p);
+}
+
 static void undoing_puts_back_what_was_written(void **state)
 {
     struct test_project p;
@@ -179,6 +209,7 @@ int main(void)
         TEST_IN_DIR(a_crash_leaves_everything_old_or_everything_new),
         TEST_IN_DIR(edits_by_hand_in_between_are_kept),
         TEST_IN_DIR(a_file_that_was_removed_by_hand_stays_removed),
+        TEST_IN_DIR(what_somebody_wrote_meanwhile_is_told_from_what_was_read),
         TEST_IN_DIR(undoing_puts_back_what_was_written),
         TEST_IN_DIR(without_a_journal_nothing_is_done),
         TEST_IN_DIR(each_project_has_a_journal_of_its_own),
