@@ -106,6 +106,8 @@ static bool purge(struct cmd *c, struct workspace *w, const struct killed *k, st
         (void)err_set(e, ERR_ENVIRONMENT, "deleting %s was not confirmed", w->env_path);
         return err_hint(e, "blast kill --purge --yes deletes without asking");
     }
+    if (!w->foreign_env)
+        daemon_forget(c, w);
     if (!file_remove_tree(AT_FDCWD, w->env_path, e))
         return err_as(e, ERR_ENVIRONMENT, "delete %s", w->env_path);
     audit_record(w, AUDIT_PURGED, 0, STR(""));

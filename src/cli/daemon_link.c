@@ -112,3 +112,8 @@ bool daemon_session_end(const struct cmd *c, const struct workspace *w, int64_t 
 {
     return session(c, w, "session.end", WIRE_IF_RUNNING, pid);
 }
+
+void daemon_forget(const struct cmd *c, const struct workspace *w)
+{
+    (void)session(c, w, "project.remove", WIRE_IF_RUNNING, getpid());
+}

@@ -30,3 +30,5 @@ void daemon_foreground(const struct cmd *c, const struct workspace *w);
  * knows now. */
 bool daemon_session_begin(const struct cmd *c, const struct workspace *w, int64_t pid);
 bool daemon_session_end(const struct cmd *c, const struct workspace *w, int64_t pid);
+/* The project is not looked after any more: what is deleted now stays deleted. None is started. */
+void daemon_forget(const struct cmd *c, const struct workspace *w);

@@ -69,11 +69,27 @@ bool job_priority_find(struct str word, enum job_priority *out)
     return true;
 }
 
+/* {"pyproject": N, "lock": N}, or null */
+static void read_files(struct json *j, struct job_result *out)
+{
+    struct str key;
+
+    if (json_take_null(j) || !json_object_begin(j))
+        return;
+    out->read = true;
+    while (json_object_next(j, &key)) {
+        if (str_eq(key, STR("pyproject")))
+            json_u64(j, &out->pyproject);
+        else if (str_eq(key, STR("lock")))
+            json_u64(j, &out->lock);
+    }
+}
+
 bool job_result_parse(struct str text, struct arena *a, struct job_result *out, struct err *e)
 {
     struct json j;
     struct str key, schema = { 0 }, word = { 0 }, message = { 0 };
-    uint64_t generation = 0;
+    struct job_result said = { 0 };
     AUTO_BUF line = { .limit = JOB_OUTPUT_MAX };
 
     json_init(&j, text, a, e);
@@ -86,7 +102,11 @@ bool job_result_parse(struct str text, struct arena *a, struct job_result *out, 
             else if (str_eq(key, STR("message")) && !json_take_null(&j))
                 json_string(&j, &message);
             else if (str_eq(key, STR("generation")) && !json_take_null(&j))
-                json_u64(&j, &generation);
+                json_u64(&j, &said.generation);
+            else if (str_eq(key, STR("read")))
+                read_files(&j, &said);
+            else if (str_eq(key, STR("passing")))
+                json_bool(&j, &said.passing);
         }
     if (!json_end(&j))
         return err_as(e, ERR_DAEMON, "read the result of a background job");
@@ -97,7 +117,11 @@ bool job_result_parse(struct str text, struct arena *a, struct job_result *out, 
         return err_as(e, ERR_DAEMON, "read the result of a background job");
     out->word = word;
     out->message = message;
-    out->generation = generation;
+    out->generation = said.generation;
+    out->read = said.read;
+    out->pyproject = said.pyproject;
+    out->lock = said.lock;
+    out->passing = said.passing;
     out->json = arena_str(a, buf_done(&line));
     return true;
 }

@@ -42,6 +42,9 @@ struct job_result {
     struct str message;   /* for people; may be empty */
     struct str json;      /* the child's object as it was printed, on one line; n == 0 when there is none */
     uint64_t generation;  /* 0: none was said */
+    bool read;            /* it said what it read and left: */
+    uint64_t pyproject, lock; /* digests of the files' bytes, as closure.h makes them */
+    bool passing;         /* it failed by what may pass: a full disk */
     int exit_code;        /* of the child, 128 + signal; -1 when it did not run */
 };
 
@@ -54,8 +57,8 @@ MUST_USE bool job_priority_find(struct str word, enum job_priority *out);
 
 #define JOB_OUTPUT_MAX (256u << 10) /* bytes a child may print */
 
-/* Reads a child's object into word, message, json (without line ends), generation; the rest of *out is left alone. The
- * views live in the arena. ERR_DAEMON when it is no JSON or not of the schema "blast.background/1". */
+/* Reads a child's object into word, message, json (without line ends), generation, read, pyproject, lock and passing; the
+ * rest of *out is left alone. The views live in the arena. ERR_DAEMON when it is no JSON or not of the schema "blast.background/1". */
 MUST_USE bool job_result_parse(struct str text, struct arena *a, struct job_result *out, struct err *e);
 
 /* A line of progress: {"event":"progress","phase":"fetch","done":3,"total":12}. */

@@ -156,7 +156,7 @@ static void note_result(struct project *p, const struct queue_job *j, const stru
         p->seen->check = now;
     if (j->verb == JOB_SNAPSHOT)
         p->seen->snapshot = now;
-    project_job_ended(p, (j->verb == JOB_SYNC || j->verb == JOB_UPDATE) && r->state == JOB_DONE ? inputs : 0);
+    project_job_ended(p, j, r, inputs);
     scheduler_project_changed(p);
 }
 
@@ -164,7 +164,8 @@ static void note_result(struct project *p, const struct queue_job *j, const stru
 static void settle(struct scheduler *s, struct queue_job *j, struct job_result *r)
 {
     const struct project *p = scheduler_find(s, j->path);
-    unsigned wait = r->state == JOB_FAILED ? queue_retry(r->word, r->exit_code, ++j->attempts) : 0;
+    unsigned wait = r->state == JOB_FAILED ? queue_retry(r->passing ? STR("locked") : r->word, r->exit_code, ++j->attempts)
+                                           : 0;
 
     if (r->state == JOB_FAILED)
         scheduler_log(s, j->path, "%s failed (exit %d): " STR_FMT, job_verb_word(j->verb), r->exit_code,

@@ -28,6 +28,7 @@ struct project {
     struct scheduler *s;
     char *path;
     bool always, gone, failed;
+    bool behind;                /* the last job worked on other bytes than those that are there now */
     bool held_back;             /* changes came while a command of the user was at work */
     unsigned foreground;
     VEC(int64_t) sessions;
@@ -105,6 +106,6 @@ void project_due(struct project *p, int64_t now);       /* snapshot and check */
 MUST_USE int64_t project_deadline(const struct project *p); /* seconds since 1970; 0: none */
 /* What changed while a job or a command of the user was at work, when none is any more. */
 void project_look_held(struct project *p);
-/* What a job installed is no drift. `inputs`: what they were when it started; 0: it did not look at them. */
-void project_job_ended(struct project *p, uint64_t inputs);
+/* What a job installed is no drift. `inputs`: what they were when it started. */
+void project_job_ended(struct project *p, const struct queue_job *j, const struct job_result *r, uint64_t inputs);
 void project_import(struct project *p, struct str name, struct str file, unsigned line);

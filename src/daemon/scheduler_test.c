@@ -5,6 +5,7 @@
 #include <uv.h>
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/proc.h"
 #include "base/str.h"
 #include "config/dirs.h"
@@ -305,6 +306,26 @@ static void bad_ends_are_told_as_they_are(void **state)
             fail_msg("case %zu: state %d, exit %d, '%s', '%s'", i, (int)f.ended.state, f.ended.exit_code, f.ended.word,
                      f.ended.message);
     }
+    end(&f);
+}
+
+/* A branch came and went while it read: at its end the files are what they were at its start. */
+static void a_job_that_read_other_bytes_is_done_again(void **state)
+{
+    static const char text[] = "[project]\nname = 'p'\n"; /* as begin() writes it */
+    static const char answer[] = "{\"schema\":\"blast.background/1\",\"state\":\"synced\",\"read\":"
+                                 "{\"pyproject\":%llu,\"lock\":0}}";
+    struct fixture f;
+    struct err e = { 0 };
+
+    begin(&f, state);
+    put(&f, "p/answer", arena_printf(&f.a, answer, 12345ULL).p);
+    assert_true(scheduler_session_begin(f.s, f.project, 4711, &e));
+    scheduler_ready(f.s);
+    RUN_UNTIL(&f, lines(ran(&f)) >= 2);
+    put(&f, "p/answer", arena_printf(&f.a, answer, (unsigned long long)hash_fast(text, sizeof text - 1)).p);
+    RUN_UNTIL(&f, is_quiet(&f));
+    assert_in_range(lines(ran(&f)), 2, UPDATE_FREE_SYNCS);
     end(&f);
 }
 
@@ -836,6 +857,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST_IN_DIR(a_job_is_a_child_that_tells_how_it_went),
         TEST_IN_DIR(bad_ends_are_told_as_they_are),
+        TEST_IN_DIR(a_job_that_read_other_bytes_is_done_again),
         TEST_IN_DIR(a_child_that_prints_without_end_is_ended),
         TEST_IN_DIR(a_program_that_is_not_there_is_a_failure),
         TEST_IN_DIR(jobs_for_unknown_projects_are_refused),

@@ -1,7 +1,9 @@
 /* What changes lead to: jobs, events, nothing. */
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -123,6 +125,27 @@ static uint64_t digest_site(const struct project *p)
     return sum;
 }
 
+/* Of the number of the generation that is current. 0: no environment with generations. */
+static uint64_t digest_env(const struct project *p)
+{
+    char path[PATH_MAX], target[64];
+    int n = snprintf(path, sizeof path, "%s/.venv/.current", p->path);
+    ssize_t k = n > 0 && (size_t)n < sizeof path ? readlink(path, target, sizeof target) : -1;
+
+    return k > 0 ? hash_fast(target, (size_t)k) | 1 : 0;
+}
+
+/* Another generation is current than the last sync left, or the environment was deleted. One that is there without a
+ * current generation is being made or deleted at this moment, or is another tool's. */
+static bool env_moved(const struct project *p)
+{
+    AUTO_ARENA a = { 0 };
+    uint64_t env = digest_env(p);
+
+    return env ? env != p->seen->env
+               : p->seen->env && !file_exists(AT_FDCWD, arena_printf(&a, "%s/.venv", p->path).p);
+}
+
 static void remember_site(struct project *p)
 {
     uint64_t h = digest_site(p);
@@ -163,32 +186,50 @@ static void look_at_site(struct project *p)
         p->snapshot_at = update_next_snapshot(p->seen->snapshot, p->rules.snapshot_interval, clock_now());
 }
 
-/* The lock that the job wrote is no change to follow, when nothing else changed meanwhile. */
-static void adopt_lock(struct project *p)
+static uint64_t hash_of(const struct closure *c, const char *name)
 {
-    AUTO_ARENA a = { 0 };
-    struct closure now;
-
-    closure_read(p->path, &now);
-    if (p->closure.digest && closure_same_files(&p->closure, &now) &&
-        str_eq(closure_difference(&p->closure, &now, p->path, &a), STR("pylock.toml"))) {
-        closure_clear(&p->closure);
-        p->closure = now;
-    } else
-        closure_clear(&now);
+    for (size_t i = 0; i < c->files.n; i++)
+        if (str_ends(str_of(c->files.p[i].path), str_of(name)))
+            return c->files.p[i].hash;
+    return 0;
 }
 
-void project_job_ended(struct project *p, uint64_t inputs)
+/* The job's result is what the files that are there now lead to. What they were at its start does not tell: a branch may
+ * have come and gone while it read. The lock that it wrote itself is no change to follow. */
+static bool is_for(const struct project *p, const struct closure *now, const struct job_result *r)
 {
+    AUTO_ARENA a = { 0 };
+    struct str what = closure_difference(&p->closure, now, p->path, &a);
+
+    if (p->closure.digest && what.n && !str_eq(what, STR("pylock.toml")))
+        return false;
+    return hash_of(now, "/pyproject.toml") == r->pyproject && hash_of(now, "/pylock.toml") == r->lock;
+}
+
+void project_job_ended(struct project *p, const struct queue_job *j, const struct job_result *r, uint64_t inputs)
+{
+    struct closure now;
+
     remember_site(p);
     p->s->seen.changed = true;
-    if (!inputs)
+    if (j->verb != JOB_SYNC && j->verb != JOB_UPDATE)
         return;
-    bool same = p->closure.digest == inputs;
-
-    if (same)
-        adopt_lock(p);
-    p->seen->inputs = same ? p->closure.digest : inputs;
+    p->seen->env = digest_env(p);
+    if (r->state != JOB_DONE)
+        return;
+    p->seen->inputs = inputs;
+    if (!r->read || !p->root)
+        return;
+    closure_read(p->path, &now);
+    if (is_for(p, &now, r)) {
+        p->seen->inputs = now.digest;
+        closure_clear(&p->closure);
+        p->closure = now;
+        return;
+    }
+    closure_clear(&now);
+    p->seen->inputs = 0;
+    p->behind = p->held_back = true;
 }
 
 /* ------------------------------------------------------------ inputs */
@@ -267,11 +308,16 @@ void project_look(struct project *p, const char *why)
         rewatch(p);
     }
     remember_site(p);
+    bool behind = p->behind || env_moved(p);
+
+    p->behind = false;
     if (why) {
-        if (now.digest != p->seen->inputs)
+        if (behind || now.digest != p->seen->inputs)
             want_sync(p, str_of(why));
         return;
     }
+    if (!changed && behind)
+        want_sync(p, STR("the environment is not the one that the last sync left"));
     if (!changed)
         return;
     p->s->metrics.changes++;
@@ -378,7 +424,7 @@ void project_changed(struct project *p, const struct watch_change *c)
             look_at_site(p);
         else if (c->flags & WATCH_ENV)
             remember_site(p);
-        if (c->flags & WATCH_FILES)
+        if (c->flags & (WATCH_FILES | WATCH_ENV))
             project_look(p, NULL);
     }
     for (size_t i = 0; i < c->sources && p->root; i++)

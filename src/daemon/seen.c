@@ -39,6 +39,7 @@ static void write_one(struct json_write *w, const struct seen *s)
     json_write_object_begin(w);
     json_write_member_cstr(w, "path", s->path);
     json_write_member_u64(w, "inputs", s->inputs);
+    json_write_member_u64(w, "env", s->env);
     json_write_member_u64(w, "site", s->site);
     json_write_member_u64(w, "sync", (uint64_t)s->sync);
     json_write_member_u64(w, "check", (uint64_t)s->check);
@@ -91,6 +92,8 @@ static bool read_one(struct json *j, struct seen_list *l)
             json_string(j, &path);
         else if (str_eq(key, STR("inputs")))
             json_u64(j, &got.inputs);
+        else if (str_eq(key, STR("env")))
+            json_u64(j, &got.env);
         else if (str_eq(key, STR("site")))
             json_u64(j, &got.site);
         else
@@ -107,6 +110,7 @@ static bool read_one(struct json *j, struct seen_list *l)
     struct seen *s = seen_get(l, arena_cstr(j->arena, path), (int64_t)when[4]);
 
     s->inputs = got.inputs;
+    s->env = got.env;
     s->site = got.site;
     s->sync = (int64_t)when[0];
     s->check = (int64_t)when[1];

@@ -17,6 +17,7 @@ struct err;
 struct seen {
     char *path;
     uint64_t inputs;   /* digest of the inputs that the last sync was made for; 0: none */
+    uint64_t env;      /* which generation the last sync left; 0: no environment, or not known */
     uint64_t site;     /* digest of the names in site-packages; 0: not known */
     int64_t sync, check, snapshot, change, used; /* seconds since 1970; 0: never */
 };

@@ -144,6 +144,31 @@ def test_a_command_of_the_user_is_not_disturbed(watched, daemon):  # noqa: F811
     until(lambda: project.installed_by_python() == {"demo": "2.0"}, "the sync once the command is over")
 
 
+def test_an_environment_that_was_deleted_is_made_again_unless_it_was_purged(watched):
+    project = watched.project
+    shutil.rmtree(project.path / ".venv")
+    until(project.python.exists, "the environment")
+    watched.rest()
+    assert project.installed_by_python() == {"demo": "1.0"}
+    project.blast.env.pop("BLAST_NO_DAEMON", None)
+    project("kill", "--purge", "--yes")
+    assert str(project.path) not in [p["path"] for p in watched.client.call("project.list")["projects"]]
+    assert not (project.path / ".venv").exists()
+
+
+def test_a_generation_made_past_the_daemon_is_followed(watched):
+    """Two branches later the files are what they were, but the environment is not."""
+    project = watched.project
+    text = project.read("pyproject.toml"), project.read("pylock.toml")
+    with watched.client.__class__(Path(watched.project.blast.env["BLAST_HOME"]) / "state") as waiting:
+        waiting.call("foreground", path=watched.path, pid=os.getpid())
+        project.require("demo==2.0")
+        project("sync", "--no-daemon")
+        project.write("pyproject.toml", text[0])
+        project.write("pylock.toml", text[1])
+    until(lambda: project.installed_by_python() == {"demo": "1.0"}, "the sync")
+
+
 def test_changes_by_hand_are_noticed(watched, daemon):  # noqa: F811
     with daemon.client() as listener:
         listener.ask("subscribe", path=watched.path)
