@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "cli/common.h"
 #include "cli/inside.h"
+#include "cli/outside.h"
 #include "cli/ui.h"
 #include "jail/compile.h"
 #include "jail/run.h"
@@ -112,15 +113,19 @@ bool cmd_sandbox(struct cmd *c, struct err *e)
     AUTO_WORKSPACE w = { 0 };
     struct jail_policy p;
     struct str verb = c->options.words.n ? c->options.words.p[0] : STR("show");
-    bool checks = str_eq(verb, STR("check"));
+    bool checks = str_eq(verb, STR("check")), lists = str_eq(verb, STR("connections"));
 
-    if (c->options.words.n > 1 || (!checks && !str_eq(verb, STR("show")))) {
+    if (c->options.words.n > 1 || (!checks && !str_eq(verb, STR("show")) && !lists)) {
         (void)err_set(e, ERR_CONFIG,
                       "'" STR_FMT "' is no verb of blast sandbox", STR_ARG(c->options.words.p[c->options.words.n - 1]));
-        return err_hint(e, "blast sandbox check, or blast sandbox show");
+        return err_hint(e, "blast sandbox check, blast sandbox show, or blast sandbox connections");
     }
     common_request(c, &r);
-    if (!common_open(c, &r, &w, e) || !inside_policy(c, &w, &p, e))
+    if (!common_open(c, &r, &w, e))
+        return false;
+    if (lists)
+        return outside_connections(c, &w, e);
+    if (!inside_policy(c, &w, &p, e))
         return false;
     common_warnings(&w);
     if (!jail_is_wanted(&w.config))

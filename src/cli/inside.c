@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "cli/common.h"
+#include "cli/outside.h"
 #include "cli/ui.h"
 #include "jail/compile.h"
 #include "jail/run.h"
@@ -75,6 +76,7 @@ bool inside_policy(struct cmd *c, const struct workspace *w, struct jail_policy 
         .store = w->dirs.store,
         .home = w->dirs.home,
         .interpreter = interpreter,
+        .index_hosts = outside_index_hosts(c, w),
     };
 
     find_interpreter(c, w, interpreter);
@@ -107,9 +109,14 @@ struct str inside_summary(struct arena *a, const struct jail_policy *p, const st
                         lacks.n ? "; not enforced: " : "", STR_ARG(buf_done(&lacks)));
 }
 
+struct running {
+    struct workspace *w;
+    const struct jail_policy *p;
+};
+
 static void say(void *ctx, const struct jail_report *r)
 {
-    const struct jail_policy *p = ctx;
+    const struct jail_policy *p = ((const struct running *)ctx)->p;
 
     if (r->level != p->level)
         ui_warn("the sandbox is at level %s, not %s: %s%s", jail_level_word(r->level), jail_level_word(p->level),
@@ -121,6 +128,11 @@ static void say(void *ctx, const struct jail_report *r)
             ui_note("sandbox: %s is not enforced: %s%s", jail_setting_name((enum jail_setting)s),
                     row->reason ? row->reason : "no mechanism here", line_end());
     }
+}
+
+static void note_connection(void *ctx, struct str event)
+{
+    outside_record(((const struct running *)ctx)->w, event);
 }
 
 static void record(struct cmd *c, struct workspace *w, const struct jail_policy *p, const struct jail_result *r,
@@ -180,6 +192,8 @@ bool inside_run(struct cmd *c, struct workspace *w, char *const *argv, struct er
     };
     struct jail_policy p;
     struct jail_result r;
+    struct running running = { w, &p };
+    struct outside outside = { .dir = -1 };
 
     if (!inside_policy(c, w, &p, e))
         return false;
@@ -189,11 +203,17 @@ bool inside_run(struct cmd *c, struct workspace *w, char *const *argv, struct er
         .cwd = directory_inside(c, w, &p),
         .fd = { 0, 1, 2 },
         .reported = say,
-        .ctx = &p,
+        .ctx = &running,
+        .connected = note_connection,
         .foreground = true,
     };
+    if (p.n_allowed_ports || p.n_inbound_ports) {
+        outside_open(w, &outside);
+        command.control = outside.fd;
+    }
     bool ok = jail_run(&p, &command, c->a, &r, e);
 
+    outside_close(&outside);
     record(c, w, &p, &r, argv);
     c->exit_code = r.code;
     if (ok && r.limit)
