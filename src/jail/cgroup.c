@@ -406,6 +406,14 @@ static bool is_first(const struct cgroup *g, unsigned k)
     return g->dir[k] >= 0;
 }
 
+int cgroup_birthplace(const struct cgroup *g)
+{
+    for (unsigned k = 0; g->v2 && k < CGROUP_KINDS; k++)
+        if (g->dir[k] >= 0)
+            return g->dir[k];
+    return -1;
+}
+
 bool cgroup_join(const struct cgroup *g, pid_t pid, struct err *e)
 {
     for (unsigned k = 0; k < CGROUP_KINDS; k++)
@@ -460,4 +468,48 @@ void cgroup_remove(struct cgroup *g)
         }
     for (unsigned k = 0; k < CGROUP_KINDS; k++)
         g->dir[k] = g->base[k] = -1;
+}
+
+/* The groups in a directory that have the name of that launcher. */
+static void remove_in(const char *base, bool v2, pid_t launcher)
+{
+    AUTO_FILE_LIST list = { 0 };
+    AUTO_FD dir = base ? open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    struct err ignored = { 0 };
+    const struct dirent *d;
+    char prefix[32];
+
+    (void)snprintf(prefix, sizeof prefix, "blast-%d-", (int)launcher);
+    if (dir < 0 || !file_list_open(dir, ".", &list, &ignored))
+        return;
+    while (file_list_next(&list, &d, &ignored)) {
+        struct cgroup g = { { -1, -1, -1, -1 }, { -1, -1, -1, -1 }, v2, "" };
+
+        if (!str_starts(str_of(d->d_name), str_of(prefix)) || strlen(d->d_name) >= sizeof g.name)
+            continue;
+        (void)snprintf(g.name, sizeof g.name, "%s", d->d_name);
+        g.dir[0] = openat(dir, d->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        g.base[0] = g.dir[0] < 0 ? -1 : fcntl(dir, F_DUPFD_CLOEXEC, 3);
+        cgroup_remove(&g);
+    }
+}
+
+void cgroup_remove_of(pid_t launcher)
+{
+    AUTO_ARENA a = { 0 };
+    struct finder f;
+
+    arena_init(&a);
+    if (!find_begin(&f, &a))
+        return;
+    struct str own = own_dir(f.a, f.mounts, own_path(f.own, STR("")), STR(""));
+
+    if (own.p)
+        remove_in(v2_base(&f, own), true, launcher);
+    for (unsigned k = 0; k < CGROUP_KINDS; k++) {
+        struct str name = str_of(v1_name[k]), dir = own_dir(f.a, f.mounts, own_path(f.own, name), name);
+
+        if (dir.p)
+            remove_in(dir.p, false, launcher);
+    }
 }

@@ -25,9 +25,14 @@ struct cgroup {
 
 /* Makes the group, if the policy has limits, and writes them. `io_path` is a directory whose disk iops_limit is for. */
 void cgroup_make(const struct jail_policy *p, const char *io_path, struct jail_report *r, struct cgroup *out);
+/* The directory of the group for clone3(2)'s CLONE_INTO_CGROUP, -1 where there is none (version 1). A process that is
+ * born in its group need not be moved, for which the kernel waits until no processor starts one. */
+MUST_USE int cgroup_birthplace(const struct cgroup *g);
 /* Before the process does anything: it has no children yet. */
 MUST_USE bool cgroup_join(const struct cgroup *g, pid_t pid, struct err *e);
 /* "memory_limit" when the kernel ended processes for it; else NULL. */
 MUST_USE const char *cgroup_limit_hit(const struct cgroup *g);
 /* Ends what is still in it and removes it. */
 void cgroup_remove(struct cgroup *g);
+/* The same for the groups of a launcher that was killed; for its parent, which alone knows that it is the one. */
+void cgroup_remove_of(pid_t launcher);

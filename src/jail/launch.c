@@ -51,6 +51,7 @@ struct launch {
     int link;              /* to pid 1, or -1 */
     int signals;
     pid_t init;
+    bool born_in_group;
     struct outlet outlet;
     int control;           /* for blast-gate, or -1 */
     bool no_outlet, outlet_told; /* it could not be made; the report says so */
@@ -168,15 +169,18 @@ static bool begin(struct launch *l, int order, struct err *e)
     if (!read_order(l, order, e))
         return false;
     (void)close(order);
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+    /* The status socket says that the caller is gone; the signal goes on with a launcher that is stopped. Not a deadly
+     * one: what was made is taken down in order. */
+    if (prctl(PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
         return err_sys(e, "tie the launcher to its caller");
     if (getppid() != l->order.h.parent)
         return err_set(e, ERR_ENVIRONMENT, "whoever asked for the sandbox is gone");
     (void)sigemptyset(&set);
     for (size_t i = 0; i < COUNT(forwarded); i++)
         (void)sigaddset(&set, forwarded[i]);
-    (void)sigprocmask(SIG_SETMASK, &set, NULL);
     l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    (void)sigaddset(&set, SIGPIPE); /* of a caller that is gone */
+    (void)sigprocmask(SIG_SETMASK, &set, NULL);
     return l->signals >= 0 || err_sys(e, "listen for signals");
 }
 
@@ -225,9 +229,29 @@ static bool spawn_with_outlet(struct launch *l, struct init_task *t, const struc
     return outlet_open(&l->outlet, &s, &l->init, e);
 }
 
+/* Into its group at once where that can be. Without namespaces fork() will do, also where a filter of system calls
+ * refuses clone3(): in another sandbox. */
+static pid_t clone_init(struct launch *l, uint64_t flags)
+{
+    struct clone_args args = { .flags = flags, .exit_signal = SIGCHLD };
+    int group = cgroup_birthplace(&l->group);
+
+    if (group >= 0) {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = (uint64_t)group;
+        pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+
+        l->born_in_group = pid > 0;
+        if (pid >= 0)
+            return pid;
+        args.flags = flags;
+        args.cgroup = 0;
+    }
+    return flags ? (pid_t)syscall(SYS_clone3, &args, sizeof args) : fork();
+}
+
 static bool spawn_init(struct launch *l, struct init_task *t, const struct userns_map *m, struct err *e)
 {
-    struct clone_args args = { .flags = namespaces(t->p), .exit_signal = SIGCHLD };
     int pair[2];
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -242,8 +266,7 @@ static bool spawn_init(struct launch *l, struct init_task *t, const struct usern
         l->no_outlet = !ok;
         return ok;
     }
-    /* Without namespaces fork() will do, also where a filter of system calls refuses clone3(): in another sandbox. */
-    l->init = t->inside ? (pid_t)syscall(SYS_clone3, &args, sizeof args) : fork();
+    l->init = clone_init(l, t->inside ? namespaces(t->p) : 0);
     if (l->init == 0) {
         (void)close(pair[0]);
         (void)close(l->status);
@@ -341,6 +364,7 @@ static bool set_up(struct launch *l, bool inside)
     }
     t.sources = inside && l->taken ? &l->sources : NULL;
     t.report = l->report;
+    l->born_in_group = false;
     bool ok = spawn_init(l, &t, &m, &e);
 
     if (!ok && l->no_outlet && !l->outlet_told) { /* without it, then: nothing gets out */
@@ -350,7 +374,7 @@ static bool set_up(struct launch *l, bool inside)
         return set_up(l, inside);
     }
     if (!ok || (inside && !t.network_made && !userns_write_maps(l->init, &m, &e)) ||
-        !cgroup_join(&l->group, l->init, &e)) {
+        (!l->born_in_group && !cgroup_join(&l->group, l->init, &e))) {
         fail(l, &e, NOT_RUN);
         return false;
     }
