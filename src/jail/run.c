@@ -22,6 +22,7 @@
 #include "jail/compile.h"
 #include "jail/launch.h"
 
+#define TICK_MS 200 /* between two looks at what runs */
 #define NOT_RUN 125
 #define STATUS_MAX (1u << 20)
 #define ORDER_FD "3"
@@ -251,8 +252,12 @@ static bool listen_to(const struct jail_command *c, int status, int signals, pid
         struct pollfd p[2] = { { status, POLLIN, 0 }, { signals, POLLIN, 0 } };
         char chunk[4096];
 
-        if (poll(p, 2, -1) < 0 && errno != EINTR)
+        int ready = poll(p, 2, c->tick ? TICK_MS : -1);
+
+        if (ready < 0 && errno != EINTR)
             return err_sys(e, "wait for blast-jail");
+        if (c->tick && ready == 0)
+            c->tick(c->ctx);
         if (p[1].revents)
             pass_on(signals, pid);
         if (!p[0].revents)

@@ -27,6 +27,7 @@ struct jail_command {
     const char *const *ro;   /* further host paths, NULL at the end; may be NULL */
     const char *const *rw;
     void (*reported)(void *ctx, const struct jail_report *r); /* called once, as the command starts; may be NULL */
+    void (*tick)(void *ctx); /* called a few times a second while it runs; may be NULL */
     void *ctx;
     void (*connected)(void *ctx, struct str event); /* each event of blast-gate, JSON (gate/event.h); may be NULL */
     int control;             /* listening socket, 10 or above, for the table of connections (gate/table.h); 0: none */

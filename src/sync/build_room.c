@@ -129,6 +129,7 @@ bool build_room_install(const struct pkg_job *job, struct build_room *r, const s
     if (outer->request->build_depth >= BUILD_DEPTH_MAX)
         return err_set(e, ERR_PACKAGE, "its build requires what must be built, %d levels deep", BUILD_DEPTH_MAX);
     make_request(outer->request, env, requirement, n, &request);
+    request.build_state = outer->request->build_state ? outer->request->build_state : outer->dirs.state;
     if (!workspace_open(&request, outer->a, &w, e))
         return false;
     w.dirs.state = arena_printf(outer->a, "%s/state", r->path).p;

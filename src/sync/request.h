@@ -32,6 +32,7 @@ struct request {
     unsigned lock_wait_ms;   /* how long another changer of the environment is waited for; 0: five minutes */
     bool (*ask)(const char *question); /* yes or no; NULL: nobody can be asked */
     void (*waiting)(const char *env); /* another process changes that environment; may be NULL */
+    const char *build_state; /* where builds for builds leave their logs; NULL: in the state directory */
     unsigned build_depth; /* builds that this one is for; sync/build.h */
     bool no_build_sandbox;
     bool no_index, no_build, require_hashes, no_deps;
