@@ -42,7 +42,7 @@ static const char program[] =
     "            except Exception: pass\n";
 
 /* In the child of a process that may have threads: system calls only. Never returns. */
-static void become_compiler(int lock, char *const *argv)
+static void become_compiler(int lock, char *const *argv, char *const *env)
 {
     struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
@@ -60,8 +60,24 @@ static void become_compiler(int lock, char *const *argv)
     while (fcntl(LOCK_FD, F_OFD_SETLKW, &whole) < 0)
         if (errno != EINTR)
             _exit(1);
-    (void)execv(argv[0], argv);
+    (void)execve(argv[0], argv, env);
     _exit(1);
+}
+
+/* Started in a shell that entered an environment it would count as a program of that environment, which kill ends. */
+static char **compiler_environment(struct arena *a)
+{
+    size_t n = 0, at = 0;
+
+    while (environ[n])
+        n++;
+    char **env = ARENA_ARRAY(a, char *, n + 1);
+
+    for (size_t i = 0; i < n; i++)
+        if (!str_starts(str_of(environ[i]), STR("VIRTUAL_ENV")) && !str_starts(str_of(environ[i]), STR("BLAST_")))
+            env[at++] = environ[i];
+    env[at] = NULL;
+    return env;
 }
 
 /* Blast's own start-up files are there, and no Python has compiled them yet. */
@@ -107,12 +123,13 @@ bool compile_start(const struct store *s, const char *python, const struct str *
     /* Taken here where it is free, so that compile_wait() after this call waits for the child. */
     if (!fd_open(s->dir, LOCK, O_RDWR | O_CREAT, 0644, &lock, e) || !fd_try_lock(lock, true, &got, LOCK, e))
         return false;
+    char **env = compiler_environment(&a);
     pid_t pid = fork();
 
     if (pid < 0)
         return err_sys(e, "start the compiler");
     if (pid == 0)
-        become_compiler(lock, argv);
+        become_compiler(lock, argv, env);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     return true;
