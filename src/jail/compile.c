@@ -400,11 +400,20 @@ static void own_program(struct maker *m, const struct config *c, const struct ja
 /* The host's name servers cannot be reached from inside; the gateway answers instead. */
 static void use_name_server(struct maker *m, const struct jail_policy *p)
 {
-    struct str real;
+    static const struct {
+        struct str path, text;
+    } files[] = {
+        { STR_INIT("/etc/resolv.conf"), STR_INIT("nameserver " REACH_ROUTER "\n") },
+        /* The host's names with their true addresses would be asked first. */
+        { STR_INIT("/etc/hosts"), STR_INIT("127.0.0.1 localhost blast\n::1 localhost\n") },
+    };
 
-    if (outlet_is_wanted(p) && resolve(m, STR("/etc/resolv.conf"), true, &real))
-        put(m, (struct jail_path){ .path = real, .access = JAIL_TEXT, .needed = true,
-                                   .target = STR("nameserver " REACH_ROUTER "\n") });
+    for (size_t i = 0; i < COUNT(files) && outlet_is_wanted(p); i++) {
+        struct str real;
+
+        if (resolve(m, files[i].path, true, &real))
+            put(m, (struct jail_path){ .path = real, .access = JAIL_TEXT, .needed = true, .target = files[i].text });
+    }
 }
 
 static enum jail_network network_of(const struct config *c)

@@ -144,14 +144,16 @@ void judge_limits(const struct jail_policy *p, struct jail_report *r)
 {
     bool writes = has_access(p, JAIL_WRITE);
 
-    if (p->level == JAIL_NAMESPACE) {
+    if (p->level == JAIL_CONTAINER && (r->row[JAIL_SET_MEMORY].state == JAIL_NOT_ENFORCED ||
+                                       r->row[JAIL_SET_CPU].state == JAIL_NOT_ENFORCED ||
+                                       r->row[JAIL_SET_PROCESS_LIMIT].state == JAIL_NOT_ENFORCED))
+        jail_report_lower(r, JAIL_SET_ISOLATION, JAIL_NOT_ENFORCED, "the level container needs a cgroup for its limits",
+                          "isolation_level = \"namespace\", or a session in a delegated group: "
+                          "systemd-run --user --scope -p Delegate=yes");
+    if (p->level != JAIL_PROCESS) {
         sampled(r, JAIL_SET_CPU);
         sampled(r, JAIL_SET_MEMORY);
     }
-    if (p->level == JAIL_CONTAINER && (r->row[JAIL_SET_MEMORY].state == JAIL_NOT_ENFORCED ||
-                                       r->row[JAIL_SET_CPU].state == JAIL_NOT_ENFORCED))
-        jail_report_lower(r, JAIL_SET_ISOLATION, JAIL_NOT_ENFORCED, "the level container needs a cgroup for its limits",
-                          "isolation_level = \"namespace\"");
     if (!p->limit || !p->limits.disk)
         return;
     jail_report_set(r, JAIL_SET_DISK, JAIL_HARD, "file systems in memory");

@@ -29,6 +29,7 @@
 #include "jail/link.h"
 #include "jail/outlet.h"
 #include "jail/pty.h"
+#include "jail/scratch.h"
 #include "jail/source.h"
 #include "jail/userns.h"
 
@@ -46,7 +47,7 @@ struct launch {
     struct cgroup group;
     struct sources sources;
     bool taken;            /* sources were taken out here (root) */
-    char scratch[64];      /* "" or a directory to remove at the end */
+    struct scratch scratch;
     int status;            /* to our parent */
     int link;              /* to pid 1, or -1 */
     int signals;
@@ -347,7 +348,7 @@ static bool set_up(struct launch *l, bool inside)
     struct jail_policy *p = &l->order.policy;
     struct link_message go = { .kind = LINK_GO };
     struct err e = { 0 };
-    struct init_task t = { .order = &l->order, .p = p, .inside = inside, .scratch = l->scratch[0] ? l->scratch : NULL };
+    struct init_task t = { .order = &l->order, .p = p, .inside = inside, .scratch = l->scratch.path[0] ? l->scratch.path : NULL };
     struct userns_map m = map_of(p, &t);
     int master = -1;
 
@@ -540,23 +541,19 @@ static void supervise(struct launch *l)
 
 /* ------------------------------------------------------------ the whole */
 
-/* The level process has no file system of its own: HOME and TMPDIR are a directory that is removed at the end. */
 static bool make_scratch(struct launch *l, struct err *e)
 {
     struct launch_order *o = &l->order;
     char **env = ARENA_ARRAY(&l->a, char *, (size_t)o->h.variables + 3);
     size_t n = 0;
 
-    (void)snprintf(l->scratch, sizeof l->scratch, "/tmp/blast-run-XXXXXX");
-    if (!mkdtemp(l->scratch)) {
-        l->scratch[0] = '\0';
-        return err_sys(e, "make a directory for HOME and TMPDIR");
-    }
+    if (!scratch_make(&l->scratch, e))
+        return false;
     for (char **v = o->env; *v; v++)
         if (!str_starts(str_of(*v), STR("HOME=")) && !str_starts(str_of(*v), STR("TMPDIR=")))
             env[n++] = *v;
-    env[n++] = arena_cstr(&l->a, arena_printf(&l->a, "HOME=%s", l->scratch));
-    env[n++] = arena_cstr(&l->a, arena_printf(&l->a, "TMPDIR=%s", l->scratch));
+    env[n++] = arena_cstr(&l->a, arena_printf(&l->a, "HOME=%s", l->scratch.path));
+    env[n++] = arena_cstr(&l->a, arena_printf(&l->a, "TMPDIR=%s", l->scratch.path));
     env[n] = NULL;
     o->env = env;
     return true;
@@ -616,11 +613,7 @@ static int conclude(struct launch *l)
         pty_detach(&l->pty);
     }
     cgroup_remove(&l->group);
-    if (l->scratch[0]) {
-        struct err ignored = { 0 }; /* what is left there harms nobody */
-
-        (void)!file_remove_tree(AT_FDCWD, l->scratch, &ignored);
-    }
+    scratch_remove(&l->scratch);
     if (l->failed) {
         code = l->failure.value;
         tell_end(l, "not started", code);
@@ -637,7 +630,8 @@ static int conclude(struct launch *l)
 
 int launch_run(int order, int status, int control)
 {
-    struct launch l = { .outlet = OUTLET_NONE, .control = control, .status = status, .link = -1, .signals = -1, .tty_in = -1, .tty_out = -1 };
+    struct launch l = { .outlet = OUTLET_NONE, .control = control, .status = status, .link = -1, .signals = -1,
+                        .tty_in = -1, .tty_out = -1, .scratch = { "", -1 } };
     struct link_message exec = { .kind = LINK_EXEC };
     struct err e = { 0 };
 

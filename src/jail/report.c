@@ -59,7 +59,8 @@ bool jail_report_refuses_row(const struct jail_report *r, const struct jail_poli
     if (r->row[s].state != JAIL_NOT_ENFORCED || jail_policy_allows_lack(p, settings[s].name))
         return false;
     return p->strictness == JAIL_STRICT ||
-           (p->strictness == JAIL_STANDARD && (about == JAIL_ABOUT_NETWORK || about == JAIL_ABOUT_FILES));
+           (p->strictness == JAIL_STANDARD && (about == JAIL_ABOUT_NETWORK || about == JAIL_ABOUT_FILES ||
+                                               (p->level == JAIL_CONTAINER && s == JAIL_SET_ISOLATION)));
 }
 
 bool jail_report_refuses(const struct jail_report *r, const struct jail_policy *p)

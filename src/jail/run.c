@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "base/vec.h"
 #include "codec/json.h"
+#include "jail/cgroup.h"
 #include "jail/compile.h"
 #include "jail/launch.h"
 
@@ -318,6 +319,8 @@ static bool carry_out(const struct jail_command *c, int order, struct buf *said,
             (void)kill(pid, SIGKILL);
         while (waitpid(pid, ws, 0) < 0 && errno == EINTR)
             ;
+        if (WIFSIGNALED(*ws))
+            cgroup_remove_of(pid); /* killed: what it would have removed is left to us */
     }
     fd_close(&signals);
     if (c->foreground)
@@ -339,9 +342,12 @@ static bool run(const struct jail_policy *p, const struct jail_command *c, bool 
         !read_status(buf_done(&said), a, out, &failure, e))
         return err_exit(e, NOT_RUN);
     out->wall_us = clock_us() - begun;
+    if (WIFSIGNALED(ws)) {
+        (void)err_set(e, ERR_ENVIRONMENT, "blast-jail was ended by signal %d", WTERMSIG(ws));
+        return err_exit(e, NOT_RUN);
+    }
     if (said.n == 0) {
-        (void)err_set(e, ERR_ENVIRONMENT, "blast-jail ended without a word, by %s %d",
-                      WIFSIGNALED(ws) ? "signal" : "exit code", WIFSIGNALED(ws) ? WTERMSIG(ws) : WEXITSTATUS(ws));
+        (void)err_set(e, ERR_ENVIRONMENT, "blast-jail ended without a word, with exit code %d", WEXITSTATUS(ws));
         return err_exit(e, NOT_RUN);
     }
     if (out->end == JAIL_REFUSED) {

@@ -420,9 +420,6 @@ struct str env_layer_unenforced(const struct workspace *w)
     if (!jail_is_wanted(c))
         return STR("");
     (void)buf_printf(&b, "what you type in an activated shell (blast run and builds are inside)");
-    if (c->sandbox_network_isolation && c->container_network_policy == CONFIG_NETWORK_ALLOWLIST &&
-        c->sandbox_network_allow_outbound)
-        (void)buf_printf(&b, ", allow_outbound (nothing gets out)");
     if (c->origin[CONFIG_KEY_sandbox_filesystem_tracking].layer != CONFIG_DEFAULT)
         (void)buf_printf(&b, ", tracking");
     return arena_str(w->a, buf_done(&b));
