@@ -97,6 +97,8 @@ class Box:
 
     def environment(self, level=None, **env):
         more = {"BLAST_CONTAINER_ISOLATION_LEVEL": level} if level else {}
+        if level == "container" and self.user != "root":  # refused without a cgroup; what else it keeps is looked at
+            more["BLAST_SECURITY_ALLOW_DEGRADED"] = "isolation_level"
         return {**self.env, **more, **env}
 
     def outside_of(self, *words, **more):
@@ -430,6 +432,34 @@ def test_nothing_outlives_a_killed_launcher(box, held, who):
     wait_for(lambda: is_free(held))
 
 
+def test_the_directory_of_a_killed_process_level_goes_at_the_next_start(box):
+    p = subprocess.Popen(box.words(box.program, "run", "--no-sync", "--", "sh", "-c", "touch $HOME/f; echo $HOME; sleep 600"),
+                         cwd=box.path, env=box.environment("process", **OPEN), stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, text=True)
+    scratch = Path(p.stdout.readline().strip())
+    assert scratch.is_dir() and scratch.name.startswith("blast-run-")
+    box.run("true", level="process", env=OPEN)
+    assert (scratch / "f").exists()  # in use
+    launcher = int(Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()[0])
+    below = int(Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()[0])
+    os.kill(launcher, signal.SIGKILL)
+    assert p.wait(TIMEOUT) == 125
+    wait_for(lambda: not Path(f"/proc/{below}").exists())
+    assert scratch.exists()
+    box.run("true", level="process", env=OPEN)
+    assert not scratch.exists()
+
+
+def test_a_killed_blast_takes_its_directory_along(box):
+    p = subprocess.Popen(box.words(box.program, "run", "--no-sync", "--", "sh", "-c", "echo $HOME; sleep 600"), cwd=box.path,
+                         env=box.environment("process", **OPEN), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    scratch = Path(p.stdout.readline().strip())
+    assert scratch.is_dir()
+    p.kill()
+    p.wait(TIMEOUT)
+    wait_for(lambda: not scratch.exists())
+
+
 def test_no_group_and_no_mount_is_left(box):
     def groups():
         return [g for g in Path("/sys/fs/cgroup").rglob("blast-*-*") if not Path("/proc", g.name.split("-")[1]).exists()]
@@ -561,6 +591,16 @@ def test_without_namespaces_it_says_so(box):
     assert "the sandbox is at level process, not namespace" in p.stderr
     p = box.run("true", env={**env, "BLAST_SECURITY_DEFAULT_POLICY": "strict"}, code=125)
     assert "isolation_level is not enforced" in p.stderr
+
+
+def test_a_container_without_a_cgroup_is_refused(box):
+    env = {"BLAST_JAIL_WITHOUT": "cgroup", "BLAST_SECURITY_ALLOW_DEGRADED": ""}
+    p = box.run("true", level="container", env=env, code=125)
+    assert "isolation_level is not enforced: the level container needs a cgroup" in p.stderr
+    assert "isolation_level = \"namespace\"" in p.stderr and "allow_degraded" in p.stderr
+    p = box.run("echo", "ran", level="container", env={**env, "BLAST_SECURITY_DEFAULT_POLICY": "permissive"})
+    assert p.stdout == "ran\n"
+    box.run("true", level="container", env={**env, "BLAST_SECURITY_ALLOW_DEGRADED": "isolation_level"})
 
 
 def test_blast_inside_blast_is_refused_clearly(box):
