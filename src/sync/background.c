@@ -173,7 +173,7 @@ static struct background park(struct workspace *w, struct decision *d, const str
     struct err e = { 0 };
 
     if (!journal_unmoved(w, "pyproject.toml", w->project.text, &e) ||
-        (o && !journal_unmoved(w, LOCKFILE, o->lock.old_text, &e)) || !decision_park(w, d, &e))
+        (o && o->lock.path.n && !journal_unmoved(w, LOCKFILE, o->lock.old_text, &e)) || !decision_park(w, d, &e))
         return background_failed(&e, w);
     struct background out = outcome(BACKGROUND_PENDING, d->text);
 
@@ -248,6 +248,11 @@ static struct background settle_failure(struct workspace *w, const struct err *e
 
 /* ------------------------------------------------------------ the verbs */
 
+struct announced {
+    struct workspace *w;
+    bool told;
+};
+
 static struct background of_outcome(struct workspace *w, const struct sync_outcome *o)
 {
     struct background out = outcome(o->apply.changed ? BACKGROUND_SYNCED : BACKGROUND_UNCHANGED, STR(""));
@@ -281,13 +286,29 @@ static uint64_t digest(struct str text)
     return text.p && !h ? 1 : h;
 }
 
-/* Says what it read, so that who asked can tell whether the files are others by now. */
-static struct background run(struct workspace *w, const struct sync_job *job, bool update)
+/* Prompts hear of a run once it has something to do: most find all in place within milliseconds. */
+static void announce(void *ctx, const char *phase, size_t done, size_t total, uint64_t bytes, uint64_t of_bytes)
 {
+    struct announced *a = ctx;
+
+    (void)phase, (void)done, (void)total, (void)bytes, (void)of_bytes;
+    if (!a->told)
+        show(a->w, NULL);
+    a->told = true;
+}
+
+/* Says what it read, so that who asked can tell whether the files are others by now. */
+static struct background run(struct workspace *w, const struct sync_job *as, bool update)
+{
+    struct announced announced = { .w = w };
+    struct watch watch = { .show = announce, .ctx = &announced };
+    struct sync_job job = *as;
     struct sync_outcome o;
     struct err e = { 0 };
     struct background out;
-    bool ok = sync_run(w, job, &o, &e);
+
+    job.watch = job.check ? NULL : &watch;
+    bool ok = sync_run(w, &job, &o, &e);
 
     if (!ok)
         out = settle_failure(w, &e);
@@ -456,11 +477,8 @@ void background_run(struct workspace *w, enum background_verb verb, struct timin
     r.waiting = NULL;
     r.failure = &failure;
     w->request = &r;
-    if (may_run(w, out)) {
-        if (verb != BACKGROUND_CHECK)
-            show(w, NULL);
+    if (may_run(w, out))
         *out = run_verb(w, verb, t);
-    }
     if (out->generation == 0 && env_is_there(w->env_path) && env_open(w->env_path, NULL, &env, &ignored)) {
         out->generation = env.current;
         env_close(&env);
