@@ -280,7 +280,7 @@ static void let_go(const struct transit_task *t)
     if (high > low + 1)
         (void)close_range(low + 1, high - 1, 0);
     (void)close_range(high + 1, ~0u, 0);
-    (void)chdir("/");
+    (void)!chdir("/");
 }
 
 void transit_run(struct transit_task *t)
