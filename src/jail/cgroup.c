@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "jail/cgroup_place.h"
 #include "jail/policy.h"
 #include "jail/report.h"
 
@@ -28,57 +29,9 @@ static const enum jail_setting setting_of[] = { JAIL_SET_MEMORY, JAIL_SET_PROCES
 
 /* ------------------------------------------------------------ where groups can be made */
 
-static bool has_word(struct str list, struct str word)
-{
-    for (struct str part; str_next(&list, ',', &part);)
-        if (str_eq(part, word))
-            return true;
-    return false;
-}
-
-/* The path of our own group in the hierarchy with this controller ("" for version 2), from /proc/self/cgroup. */
-static struct str own_path(struct str text, struct str controller)
-{
-    for (struct str line; str_next_line(&text, &line);) {
-        struct str part[3];
-
-        if (str_split(line, ':', part, 3) < 3)
-            continue;
-        struct str path = str_sub(line, (size_t)(part[2].p - line.p), line.n);
-
-        if (controller.n ? has_word(part[1], controller) : str_eq(part[0], STR("0")) && part[1].n == 0)
-            return path;
-    }
-    return (struct str){ NULL, 0 };
-}
-
-/* The directory of our own group: the mount of the hierarchy and what of our path lies below its root. `fields` of
- * mountinfo: 36 35 98:0 /root /mount-point options - type source options (proc_pid_mountinfo(5)). */
-static struct str own_dir(struct arena *a, struct str mounts, struct str own, struct str controller)
-{
-    for (struct str line; own.p && str_next_line(&mounts, &line);) {
-        size_t dash = str_search(line, STR(" - "));
-        struct str left[6], right[3];
-
-        if (dash == line.n || str_split(str_sub(line, 0, dash), ' ', left, 6) < 6 ||
-            str_split(str_sub(line, dash + 3, line.n), ' ', right, 3) < 3)
-            continue;
-        bool fits = controller.n ? str_eq(right[0], STR("cgroup")) && has_word(right[2], controller)
-                                 : str_eq(right[0], STR("cgroup2"));
-
-        if (!fits)
-            continue;
-        if (left[3].n > 1 && !str_cut_prefix(&own, left[3]))
-            own = STR("");
-        return str_eq(own, STR("/")) ? arena_str(a, left[4])
-                                     : arena_printf(a, STR_FMT STR_FMT, STR_ARG(left[4]), STR_ARG(own));
-    }
-    return (struct str){ NULL, 0 };
-}
-
 struct finder {
     struct arena *a;
-    struct str mounts, own;
+    struct str mounts, groups;
 };
 
 static bool find_begin(struct finder *f, struct arena *a)
@@ -91,6 +44,12 @@ static bool find_begin(struct finder *f, struct arena *a)
         return false;
     *f = (struct finder){ a, arena_str(a, buf_done(&mounts)), arena_str(a, buf_done(&own)) };
     return true;
+}
+
+/* The directory of our own group; "" as controller: of version 2. */
+static bool find_place(const struct finder *f, const char *controller, struct str *out)
+{
+    return cgroup_place(f->groups, f->mounts, str_of(controller), f->a, out);
 }
 
 /* ------------------------------------------------------------ files of a group */
@@ -195,26 +154,47 @@ static bool make_in(struct cgroup *g, enum cgroup_kind k, const char *base)
     return true;
 }
 
-/* A group that has processes can give controllers to none below it: ours move aside first, into a leaf. Only for a
- * group that was delegated to this user. */
-static bool enable(int base, const char *controller, bool may_move)
+/* Is it the root of the hierarchy, which alone may have processes beside groups with limits? */
+static bool is_root(int base)
+{
+    return faccessat(base, "cgroup.type", F_OK, 0) < 0;
+}
+
+/* A group with processes may not limit groups below it: `memory` and `io` refuse, `cpu` and `pids` take it and leave
+ * groups that no process can enter. Ours move aside first, into a leaf. */
+static bool move_aside(int base)
 {
     AUTO_ARENA a = { 0 };
     struct str text, line;
-    char word[32];
 
     arena_init(&a);
-    (void)snprintf(word, sizeof word, "+%s", controller);
-    if (put(base, "cgroup.subtree_control", word))
+    if (!get(base, "cgroup.procs", &a, &text) || text.n == 0)
         return true;
-    if (errno != EBUSY || !may_move || (mkdirat(base, "supervisor", 0755) < 0 && errno != EEXIST) ||
-        !get(base, "cgroup.procs", &a, &text))
+    if (mkdirat(base, "supervisor", 0755) < 0 && errno != EEXIST)
         return false;
     AUTO_FD leaf = openat(base, "supervisor", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     while (leaf >= 0 && str_next_line(&text, &line))
-        (void)put(leaf, "cgroup.procs", arena_cstr(&a, line));
-    return leaf >= 0 && put(base, "cgroup.subtree_control", word);
+        (void)put(leaf, "cgroup.procs", arena_cstr(&a, line)); /* it may have ended */
+    return leaf >= 0;
+}
+
+static bool enable(int base, const char *controller)
+{
+    char word[32];
+
+    (void)snprintf(word, sizeof word, "+%s", controller);
+    return put(base, "cgroup.subtree_control", word);
+}
+
+/* Else nothing can be put into it. */
+static bool takes_processes(int dir)
+{
+    AUTO_ARENA a = { 0 };
+    struct str type;
+
+    arena_init(&a);
+    return get(dir, "cgroup.type", &a, &type) && str_eq(type, STR("domain"));
 }
 
 static bool is_ours(const char *dir)
@@ -237,39 +217,46 @@ static const char *v2_base(struct finder *f, struct str own)
 
 static bool make_v2(struct finder *f, struct cgroup *g, const bool *wanted)
 {
-    struct str own = own_dir(f->a, f->mounts, own_path(f->own, STR("")), STR(""));
-    const char *base = own.p ? v2_base(f, own) : NULL;
+    struct str own = STR("");
+    const char *base = find_place(f, "", &own) ? v2_base(f, own) : NULL;
     AUTO_FD dir = base ? open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     struct str there = STR("");
     bool any = false, has[CGROUP_KINDS] = { false };
 
     if (dir < 0 || !get(dir, "cgroup.controllers", f->a, &there))
         return false;
+    if (str_eq(str_of(base), own) && !is_root(dir) && !move_aside(dir))
+        return false;
     for (unsigned k = 0; k < CGROUP_KINDS; k++) {
         struct str list = there, word;
 
         while (wanted[k] && str_next(&list, ' ', &word))
             if (str_eq(word, str_of(v2_name[k])))
-                any |= has[k] = enable(dir, v2_name[k], str_eq(str_of(base), own));
+                any |= has[k] = enable(dir, v2_name[k]);
     }
     if (!any || !make_in(g, CGROUP_PIDS, base))
         return false;
     int made = g->dir[CGROUP_PIDS], from = g->base[CGROUP_PIDS];
 
+    g->v2 = true;
+    if (!takes_processes(made)) {
+        cgroup_remove(g);
+        g->v2 = false;
+        return false;
+    }
     for (unsigned k = 0; k < CGROUP_KINDS; k++) {
         g->dir[k] = has[k] ? made : -1;
         g->base[k] = has[k] ? from : -1;
     }
-    g->v2 = true;
     return true;
 }
 
 static void make_v1(struct finder *f, struct cgroup *g, const bool *wanted)
 {
     for (unsigned k = 0; k < CGROUP_KINDS; k++) {
-        struct str name = str_of(v1_name[k]), own = own_dir(f->a, f->mounts, own_path(f->own, name), name);
+        struct str own;
 
-        if (wanted[k] && own.p)
+        if (wanted[k] && find_place(f, v1_name[k], &own))
             (void)!make_in(g, (enum cgroup_kind)k, own.p);
     }
 }
@@ -502,14 +489,11 @@ void cgroup_remove_of(pid_t launcher)
     arena_init(&a);
     if (!find_begin(&f, &a))
         return;
-    struct str own = own_dir(f.a, f.mounts, own_path(f.own, STR("")), STR(""));
+    struct str own;
 
-    if (own.p)
+    if (find_place(&f, "", &own))
         remove_in(v2_base(&f, own), true, launcher);
-    for (unsigned k = 0; k < CGROUP_KINDS; k++) {
-        struct str name = str_of(v1_name[k]), dir = own_dir(f.a, f.mounts, own_path(f.own, name), name);
-
-        if (dir.p)
-            remove_in(dir.p, false, launcher);
-    }
+    for (unsigned k = 0; k < CGROUP_KINDS; k++)
+        if (find_place(&f, v1_name[k], &own))
+            remove_in(own.p, false, launcher);
 }
