@@ -83,7 +83,8 @@ static void trim_store(const struct workspace *w)
     if (w->config.cache_max_size == 0 || !store_open(w->dirs.store, &s, &ignored))
         return;
     if (registry_live(w->dirs.state, w->a, &live, &ignored))
-        (void)!gc_run(&s, &(struct gc_spec){ .live = &live, .limit = (uint64_t)w->config.cache_max_size }, &r, &ignored);
+        (void)!gc_run(&s, &(struct gc_spec){ .live = &live, .limit = (uint64_t)w->config.cache_max_size }, &r,
+                      &ignored);
     store_close(&s);
 }
 

@@ -201,7 +201,8 @@ bool edit_install(struct cmd *c, struct workspace *w, struct request *r, struct 
     if (c->options.words.n == 0 && w->request->editable.n == 0)
         return sync_run(w, job, out, e);
     if (!name_words(c, w, e) || !check_words(c, e) || !journal_lock(w, &lock, e) ||
-        !begin(c, w, &ed, &job->pyproject_old, e) || !add_all(c, &ed, e) || !add_editables(w, &ed, e) || !look_at(c, w, ed.text, e))
+        !begin(c, w, &ed, &job->pyproject_old, e) || !add_all(c, &ed, e) || !add_editables(w, &ed, e) ||
+        !look_at(c, w, ed.text, e))
         return false;
     if (!try_lock(w, job, &l, e))
         return settle_conflict(c, w, ed.text, job, out, e) || (e->kind == ERR_RESOLUTION && nothing_changed(c, e));

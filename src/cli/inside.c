@@ -85,7 +85,7 @@ bool inside_policy(struct cmd *c, const struct workspace *w, struct jail_policy 
 
 /* ------------------------------------------------------------ what is said */
 
-/* Behind what is said while the launcher holds the terminal raw: there a line end alone does not go back to the left. */
+/* Behind what is said while the launcher holds the terminal raw: there a line end does not go back to the left. */
 static const char *line_end(void)
 {
     return ui.tty ? "\r" : "";

@@ -57,8 +57,9 @@ MUST_USE bool job_priority_find(struct str word, enum job_priority *out);
 
 #define JOB_OUTPUT_MAX (256u << 10) /* bytes a child may print */
 
-/* Reads a child's object into word, message, json (without line ends), generation, read, pyproject, lock and passing; the
- * rest of *out is left alone. The views live in the arena. ERR_DAEMON when it is no JSON or not of the schema "blast.background/1". */
+/* Reads a child's object into word, message, json (without line ends), generation, read, pyproject, lock and passing;
+ * the rest of *out is left alone. The views live in the arena. ERR_DAEMON when it is no JSON or not of the schema
+ * "blast.background/1". */
 MUST_USE bool job_result_parse(struct str text, struct arena *a, struct job_result *out, struct err *e);
 
 /* A line of progress: {"event":"progress","phase":"fetch","done":3,"total":12}. */

@@ -164,8 +164,8 @@ static void note_result(struct project *p, const struct queue_job *j, const stru
 static void settle(struct scheduler *s, struct queue_job *j, struct job_result *r)
 {
     const struct project *p = scheduler_find(s, j->path);
-    unsigned wait = r->state == JOB_FAILED ? queue_retry(r->passing ? STR("locked") : r->word, r->exit_code, ++j->attempts)
-                                           : 0;
+    struct str why = r->passing ? STR("locked") : r->word;
+    unsigned wait = r->state == JOB_FAILED ? queue_retry(why, r->exit_code, ++j->attempts) : 0;
 
     if (r->state == JOB_FAILED)
         scheduler_log(s, j->path, "%s failed (exit %d): " STR_FMT, job_verb_word(j->verb), r->exit_code,

@@ -194,8 +194,8 @@ static uint64_t hash_of(const struct closure *c, const char *name)
     return 0;
 }
 
-/* The job's result is what the files that are there now lead to. What they were at its start does not tell: a branch may
- * have come and gone while it read. The lock that it wrote itself is no change to follow. */
+/* The job's result is what the files that are there now lead to. What they were at its start does not tell: a branch
+ * may have come and gone while it read. The lock that it wrote itself is no change to follow. */
 static bool is_for(const struct project *p, const struct closure *now, const struct job_result *r)
 {
     AUTO_ARENA a = { 0 };

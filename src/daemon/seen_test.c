@@ -21,8 +21,8 @@ static void what_was_seen_is_remembered(void **state)
     assert_false(damaged);
     assert_int_equal(m.all.n, 2);
     s = seen_get(&m, "/a \"b\"", 7);
-    assert_true(s->inputs == UINT64_MAX && s->env == UINT64_MAX - 1 && s->site == 2 && s->sync == 3 && s->check == 4 && s->snapshot == 5 &&
-                s->change == 6);
+    assert_true(s->inputs == UINT64_MAX && s->env == UINT64_MAX - 1 && s->site == 2 && s->sync == 3 && s->check == 4 &&
+                s->snapshot == 5 && s->change == 6);
     assert_int_equal(m.all.n, 2);
     seen_clear(&l);
     seen_clear(&m);

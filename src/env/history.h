@@ -43,6 +43,6 @@ MUST_USE bool history_tag_set(struct env *env, const struct history_tag *tag, st
 MUST_USE bool history_tags(struct env *env, struct arena *a, struct history_tag **out, size_t *n, struct err *e);
 
 /* Forgets manifests beyond the newest `max_snapshots` and those of as many changes that undo goes back to (tagged ones
- * stay), and removes trees beyond the `hot` newest. Always kept: the current one, the last failed trial, what a process runs on, and trees whose
- * content the store cannot make again while their manifest stays. 0 means the default: 10 and 3. */
+ * stay), and removes trees beyond the `hot` newest. Always kept: the current one, the last failed trial, what a process
+ * runs on, and trees whose content the store cannot make again while their manifest stays. 0: the default, 10 and 3. */
 MUST_USE bool history_prune(struct env *env, unsigned max_snapshots, unsigned hot, struct err *e);

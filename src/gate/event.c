@@ -17,7 +17,9 @@ void event_peer(const union rules_peer *p, char out[EVENT_PEER_MAX])
 
 static void member_v4(struct json_write *w, const char *name, uint32_t address, uint16_t port)
 {
-    union rules_peer p = { .v4 = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(address) } };
+    union rules_peer p = {
+        .v4 = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(address) }
+    };
     char text[EVENT_PEER_MAX];
 
     if (!address)

@@ -3,9 +3,9 @@
  *     {"verdict":"allowed","protocol":"tcp","from":"10.0.2.100:4242","to":"198.18.0.1:443","name":"good.test",
  *      "peer":"203.0.113.6:443","rule":"*.test","why":...,"out":N,"in":N,"ms":N,"left_out":N}
  *
- * verdict: ready (once) | allowed (it was opened) | closed (an allowed one ended: bytes and time) | denied. Members that
- * say nothing are left out. At most EVENT_RATE a second, with a burst; the next one says how many were left out: what
- * runs inside can make the log grow no faster, and fill no disk.
+ * verdict: ready (once) | allowed (it was opened) | closed (an allowed one ended: bytes and time) | denied. Members
+ * that say nothing are left out. At most EVENT_RATE a second, with a burst; the next one says how many were left out:
+ * what runs inside can make the log grow no faster, and fill no disk.
  */
 #pragma once
 

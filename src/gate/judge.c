@@ -8,7 +8,7 @@
 
 #define LOOK_MAX HEAD_MAX
 
-/* What has come, at most LOOK_MAX bytes: its length; 0 at the end, -1 when nothing new is there, -2 when it is broken. */
+/* What has come, at most LOOK_MAX bytes: its length; 0 at the end, -1 when nothing new came, -2 when it broke. */
 static ssize_t look(const struct gate *g, struct conn *c)
 {
     ssize_t n;

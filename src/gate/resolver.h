@@ -1,6 +1,7 @@
 /* Looking names up: in processes of their own, because the C library reads files, loads modules and waits for it.
  *
- * They are forked before the gateway gives its rights up, hear names that the rules let through, and answer with numbers.
+ * They are forked before the gateway gives its rights up, hear names that the rules let through, and answer with
+ * numbers.
  */
 #pragma once
 

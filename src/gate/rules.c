@@ -32,7 +32,8 @@ static bool read_network(struct str text, struct rules_network *out)
     struct in_addr in;
     uint64_t bits = 32;
 
-    if (slash >= sizeof address || (slash < text.n && !str_to_u64(str_sub(text, slash + 1, text.n), &bits)) || bits > 32)
+    if (slash >= sizeof address || (slash < text.n && !str_to_u64(str_sub(text, slash + 1, text.n), &bits)) ||
+        bits > 32)
         return false;
     memcpy(address, text.p, slash);
     address[slash] = '\0';
@@ -228,5 +229,6 @@ bool rules_may_lead_to(const struct rules *r, const union rules_peer *to)
 
     if (embedded_v4(&to->v6.sin6_addr, &v4))
         return may_lead_to_v4(r, v4);
-    return (b[0] & 0xe0) == 0x20; /* 2000::/3 is all there is of the Internet; ::1, fe80::, fc00::, ff00:: are not in it */
+    /* 2000::/3 is all there is of the Internet; ::1, fe80::, fc00::, ff00:: are not in it */
+    return (b[0] & 0xe0) == 0x20;
 }

@@ -12,7 +12,9 @@ static const char *const phase_word[] = { "asking", "resolving", "dialling", "op
 
 static void write_address(struct json_write *w, const char *name, uint32_t address, uint16_t port)
 {
-    union rules_peer p = { .v4 = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(address) } };
+    union rules_peer p = {
+        .v4 = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(address) }
+    };
     char text[EVENT_PEER_MAX];
 
     event_peer(&p, text);

@@ -153,8 +153,8 @@ static bool write_project(const struct toml_doc *d, const struct toml_node *proj
     return write_list(toml_get(d, project, STR("dependencies")), STR(""), a, out) && buf_str(out, STR("\n"));
 }
 
-/* [project] of pyproject.toml as metadata, when no backend may change what it says of dependencies (PEP 621: "dynamic");
- * false without an error. The version is that of the file name, for it is often dynamic. */
+/* [project] of pyproject.toml as metadata, when no backend may change what it says of dependencies (PEP 621:
+ * "dynamic"); false without an error. The version is that of the file name, for it is often dynamic. */
 static bool from_project(struct str archive, struct str file_name, struct arena *a, struct str *out)
 {
     static const char *const needed[] = { "dependencies", "optional-dependencies", "requires-python" };
@@ -218,9 +218,9 @@ static void write_requires_txt(struct str text, struct arena *a, struct buf *out
     }
 }
 
-/* What setuptools noted of itself in the archive (.egg-info). It was true where the archive was made, and a setup.py may
- * say otherwise elsewhere; uv believes it all the same, for else hundreds of packages would have to be built, with all
- * their compilers and headers, only to be asked. What is installed is built in any case. */
+/* What setuptools noted of itself in the archive (.egg-info). It was true where the archive was made, and a setup.py
+ * may say otherwise elsewhere; uv believes it all the same, for else hundreds of packages would have to be built, with
+ * all their compilers and headers, only to be asked. What is installed is built in any case. */
 static bool from_egg_info(struct str archive, struct str file_name, struct arena *a, struct str *out)
 {
     AUTO_BUF b = { .limit = METADATA_MAX };

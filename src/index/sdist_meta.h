@@ -15,8 +15,8 @@ struct err;
  * when it is not there. "*.egg-info/x" is x in a directory of that ending. */
 MUST_USE bool sdist_file(struct str archive, struct str file_name, struct str leaf, struct arena *a, struct str *out,
                          struct err *e);
-/* METADATA of a source distribution that may be believed without a build, in the arena: its PKG-INFO, of 2.2 or later and
- * with no field declared dynamic that says something of dependencies (PEP 643), else [project] of its pyproject.toml
- * where that declares none of them dynamic (PEP 621), else what setuptools left in its .egg-info. ERR_PACKAGE when only a
- * build can tell. */
+/* METADATA of a source distribution that may be believed without a build, in the arena: its PKG-INFO, of 2.2 or later
+ * and with no field declared dynamic that says something of dependencies (PEP 643), else [project] of its
+ * pyproject.toml where that declares none of them dynamic (PEP 621), else what setuptools left in its .egg-info.
+ * ERR_PACKAGE when only a build can tell. */
 MUST_USE bool sdist_meta_of(struct str archive, struct str file_name, struct arena *a, struct str *out, struct err *e);

@@ -168,13 +168,15 @@ static void lower_gate(const struct jail_policy *p, struct jail_report *r, const
         jail_report_lower(r, JAIL_SET_OUTBOUND, JAIL_NOT_ENFORCED, reason, help);
     if (p->n_inbound_ports)
         jail_report_lower(r, JAIL_SET_INBOUND, JAIL_NOT_ENFORCED, reason, help);
-    r->row[JAIL_SET_BANDWIDTH] = (struct jail_row){ .state = JAIL_NOT_ASKED }; /* of nothing there is nothing to limit */
+    /* of nothing there is nothing to limit */
+    r->row[JAIL_SET_BANDWIDTH] = (struct jail_row){ .state = JAIL_NOT_ASKED };
 }
 
 void judge_no_gate(const struct jail_policy *p, const char *reason, struct jail_report *r)
 {
     jail_report_set(r, JAIL_SET_NETWORK, JAIL_HARD, LOOPBACK_ALONE);
-    lower_gate(p, r, reason, "a kernel with veth, in which network namespaces may be made; or network_policy = \"isolated\"");
+    lower_gate(p, r, reason,
+               "a kernel with veth, in which network namespaces may be made; or network_policy = \"isolated\"");
 }
 
 void judge_process(const struct jail_policy *p, struct jail_report *r)

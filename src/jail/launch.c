@@ -348,7 +348,9 @@ static bool set_up(struct launch *l, bool inside)
     struct jail_policy *p = &l->order.policy;
     struct link_message go = { .kind = LINK_GO };
     struct err e = { 0 };
-    struct init_task t = { .order = &l->order, .p = p, .inside = inside, .scratch = l->scratch.path[0] ? l->scratch.path : NULL };
+    struct init_task t = {
+        .order = &l->order, .p = p, .inside = inside, .scratch = l->scratch.path[0] ? l->scratch.path : NULL
+    };
     struct userns_map m = map_of(p, &t);
     int master = -1;
 

@@ -409,7 +409,8 @@ static bool cover_with_text(const struct builder *b, const struct jail_path *p, 
 
     if (file < 0)
         return err_sys(e, "make the file for '" STR_FMT "'", STR_ARG(p->path));
-    bool ok = fd_write_all(file, p->target.p, p->target.n, name, e) && (fchmod(file, 0444) == 0 || err_sys(e, "show %s", name)) &&
+    bool ok = fd_write_all(file, p->target.p, p->target.n, name, e) &&
+              (fchmod(file, 0444) == 0 || err_sys(e, "show %s", name)) &&
               attach_clone(b, b->root, name, QUIET | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, p->path.p, e);
 
     return (unlinkat(b->root, name, 0) == 0 || err_sys(e, "remove %s", name)) && ok;

@@ -46,8 +46,8 @@ static bool normal_name(struct str word, struct arena *a, struct str *out, struc
     (void)str_cut_prefix(&host, STR("*."));
     if (!is_host(host)) {
         (void)err_set(e, ERR_CONFIG, "allowed_domains: '" STR_FMT "' is no host name", STR_ARG(word));
-        return err_hint(e, "\"host.example\", \"*.host.example\" for all below it, \"index\" for the configured indexes; "
-                           "addresses belong into allowed_ips");
+        return err_hint(e, "\"host.example\", \"*.host.example\" for all below it, \"index\" for the configured "
+                           "indexes; addresses belong into allowed_ips");
     }
     char *text = arena_text(a, name.p, name.n);
 

@@ -2,7 +2,8 @@
  *
  * Made anew at each start by what was really done, not by what a kernel of this version should be able to do.
  * Under `strict` a setting that is not enforced refuses the start, unless allow_degraded names it; `standard` insists
- * on network and files, and on the level where that is container; `permissive` only warns. Texts are static or live in the arena of jail_report_parse().
+ * on network and files, and on the level where that is container; `permissive` only warns. Texts are static or live in
+ * the arena of jail_report_parse().
  */
 #pragma once
 

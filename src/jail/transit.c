@@ -107,7 +107,8 @@ static bool add_network(int nl, struct str text, bool *all, struct err *e)
     struct in_addr in;
     uint64_t bits = 32;
 
-    if (slash >= sizeof address || (slash < text.n && !str_to_u64(str_sub(text, slash + 1, text.n), &bits)) || bits > 32)
+    if (slash >= sizeof address || (slash < text.n && !str_to_u64(str_sub(text, slash + 1, text.n), &bits)) ||
+        bits > 32)
         return err_set(e, ERR_CONFIG, "'" STR_FMT "' is no network", STR_ARG(text));
     memcpy(address, text.p, slash);
     address[slash] = '\0';

@@ -1,8 +1,8 @@
 /* One call of a hook of a build backend, in the sandbox or on the host, and what becomes of its output.
  *
- * All that the calls of one build say stays in <state>/builds/<label>.log, with the enforcement report of the sandbox at
- * its head; of a failed one the last lines are the error's causes. Nothing that a build leaves behind is opened through
- * links. Private to sync/build.c.
+ * All that the calls of one build say stays in <state>/builds/<label>.log, with the enforcement report of the sandbox
+ * at its head; of a failed one the last lines are the error's causes. Nothing that a build leaves behind is opened
+ * through links. Private to sync/build.c.
  */
 #pragma once
 

@@ -152,8 +152,8 @@ static bool is_older(struct workspace *w, const struct lock *old, const struct r
            spec_contains(&q.spec, &v, SPEC_PRE_ALLOW);
 }
 
-/* "flask>=3 (pyproject.toml:5) and werkzeug<2 (pyproject.toml:6) exclude each other": what the user wrote, not the steps
- * between. Is it one requirement alone, then the packages behind it cannot be had. */
+/* "flask>=3 (pyproject.toml:5) and werkzeug<2 (pyproject.toml:6) exclude each other": what the user wrote, not the
+ * steps between. Is it one requirement alone, then the packages behind it cannot be had. */
 static struct str conflict_text(struct workspace *w, const struct explain *x)
 {
     struct str text = STR("");
@@ -205,7 +205,8 @@ void choices_relock(struct workspace *w, const struct sync_outcome *held, struct
     struct sync_outcome newest;
 
     *out = (struct decision){ .kind = DECISION_RELOCK };
-    out->text = held->lock.old_text.p ? STR("pylock.toml does not fit the project any more, and git keeps it") : STR("there is no lock yet");
+    out->text = held->lock.old_text.p ? STR("pylock.toml does not fit the project any more, and git keeps it")
+                                      : STR("there is no lock yet");
     struct decision_choice *c = add(w, out, STR("make the lock anew, keeping what fits"), held);
 
     c->where = STR(LOCKFILE);

@@ -24,8 +24,8 @@ struct journal_file {
 /* One change of a project's files at a time: taken before they are read, held until *lock is closed. Waits. */
 MUST_USE bool journal_lock(struct workspace *w, int *lock, struct err *e);
 
-/* The file still is what this run read (p == NULL: it was not there). Else somebody wrote it meanwhile, and what was made
- * from it must not replace it: ERR_ENVIRONMENT with exit code 7. */
+/* The file still is what this run read (p == NULL: it was not there). Else somebody wrote it meanwhile, and what was
+ * made from it must not replace it: ERR_ENVIRONMENT with exit code 7. */
 MUST_USE bool journal_unmoved(struct workspace *w, const char *name, struct str read, struct err *e);
 
 /* `seq` is the environment's generation before the change. */

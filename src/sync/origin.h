@@ -2,7 +2,7 @@
  * repository. All of them are built (sync/build.h).
  *
  *     name @ file:///home/me/lib                       a directory
- *     name @ https://host/lib-1.0.tar.gz#sha256=...    a source distribution; #subdirectory=DIR where it is not at the top
+ *     name @ https://host/lib-1.0.tar.gz#sha256=...    a source distribution; #subdirectory=DIR for one inside
  *     name @ git+https://host/lib.git@v1#subdirectory=DIR
  *
  * What is found out about one stays in the workspace, so that a run that resolves twice looks once. Texts live in the

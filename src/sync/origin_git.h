@@ -20,7 +20,7 @@ struct git_source {
 
 /* "git+https://host/repo@rev", without fragment. ERR_PACKAGE for other transports than https, http, ssh, git, file. */
 MUST_USE bool git_source_parse(struct str url, struct git_source *out, struct err *e);
-/* *commit and *tree (the checkout) in the workspace's arena. ERR_NETWORK when it cannot be fetched, ERR_ENVIRONMENT when
- * there is no program git. */
+/* *commit and *tree (the checkout) in the workspace's arena. ERR_NETWORK when it cannot be fetched, ERR_ENVIRONMENT
+ * when there is no program git. */
 MUST_USE bool git_checkout(struct workspace *w, const struct git_source *s, struct str *commit, const char **tree,
                            struct err *e);

@@ -109,7 +109,8 @@ static bool add_direct_files(struct run *r, struct err *e)
             continue; /* for another platform, perhaps beside one for this */
         if (origin_is(root->req.url) && !add_origin(r, root, e))
             return err_wrap(e, STR_FMT ": requirement '" STR_FMT "'", STR_ARG(root->origin), STR_ARG(root->text));
-        if (root->req.url.n && !origin_is(root->req.url) && !flat_direct(&r->catalog, root->req.url, root->req.name, &project, e))
+        if (root->req.url.n && !origin_is(root->req.url) &&
+            !flat_direct(&r->catalog, root->req.url, root->req.name, &project, e))
             return err_wrap(e, STR_FMT ": requirement '" STR_FMT "'", STR_ARG(root->origin), STR_ARG(root->text));
     }
     return true;
