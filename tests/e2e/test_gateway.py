@@ -1,0 +1,360 @@
+"""The gateway: what a sandbox with network_policy = "allowlist" reaches, and that it reaches nothing else.
+
+Everything happens in a pretended machine with a pretended Internet behind it (gateway_world.py). What must fail inside is
+also tried outside, as the same user, where it succeeds: else a server that is down would pass.
+"""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+NOBODY = 65534
+PYTHON = "/usr/bin/python3"
+TIMEOUT = 120
+NAMES = "good.test,*.wild.test,private.test,meta.test,own.test,loop.test,mixed.test,six.test"
+PORTS = "80,443,8080,9000"
+TOML = ('[env]\n[container]\nisolation_level = "namespace"\nnetwork_policy = "allowlist"\n[sandbox]\n[security]\n[sync]\n')
+GOOD = "203.0.113.6 good.test 0"
+RESET, UNREACHABLE = "ECONNRESET", "EHOSTUNREACH"
+
+# What must work inside, and its answer.
+WORKS = {
+    "http_allowed": GOOD, "http_port_in_host": "203.0.113.6 GOOD.test.:8080 0", "http_twice": f"{GOOD} | {GOOD}",
+    "http_bodies": f"{GOOD[:-1]}5 | {GOOD[:-1]}8 | {GOOD}", "http_large_body": f"{GOOD[:-1]}3000000",
+    "http_large_answer": str(8 << 20), "http_in_single_bytes": GOOD, "https_allowed": GOOD, "https_upper_case": GOOD,
+    "https_split": "answered", "https_in_records": "answered", "wildcard_allowed": "203.0.113.6 a.wild.test 0",
+    "over_ipv6": "2001:db8:1::6 six.test 0", "half_close": "100012",
+    "one_good_address_of_two": "203.0.113.6 mixed.test 0", "dns_allowed": "198.18.", "dns_upper_case": "198.18.",
+    "dns_over_tcp": "198.18.", "dns_of_any_server": "198.18.", "dns_ipv6": "no data", "dns_https": "no data",
+}
+# What must fail inside, how, and what it gives outside (None: there is nothing there to try it on).
+FAILS = {
+    "unlisted_address": (UNREACHABLE, "connected"), "true_address_of_allowed": (UNREACHABLE, "connected"),
+    "unlisted_port": ("ECONNREFUSED", "connected"), "metadata_address": (UNREACHABLE, "connected"),
+    "loopback_of_machine": ("ECONNREFUSED", "connected"), "router_open_port": (RESET, GOOD),
+    "router_other_port": ("ECONNREFUSED", "connected"), "unused_synthetic": (RESET, None),
+    "ipv6_literal": ("ENETUNREACH", "connected"), "ipv4_mapped": (UNREACHABLE, "connected"),
+    "udp": ("ECONNREFUSED", "udp secret"), "raw_icmp": ("EPERM", None), "sctp": ("EPROTONOSUPPORT", None),
+    "add_route": ("EPERM", None), "dns_unlisted": ("code 3", None), "dns_tunnel": ("code 3", None),
+    "dns_suffix_before": ("code 3", None), "dns_suffix_behind": ("code 3", None), "dns_below": ("code 3", None),
+    "dns_wildcard_itself": ("code 3", None), "dns_odd_bytes": ("code 3", None),
+    "dns_of_the_world": (f"{UNREACHABLE} timeout", None), "dns_labels_are_bounded": ("198 code 5", None),
+    "leads_to_private": (RESET, "10.9.9.9 private.test 0"), "leads_to_metadata": (RESET, "169.254.169.254 meta.test 0"),
+    "leads_to_loopback": (RESET, "connected"), "leads_to_machine": (RESET, "connected"),
+    "sni_of_another": (RESET, GOOD), "sni_none": (RESET, GOOD), "sni_with_suffix": (RESET, GOOD),
+    "sni_twice": (RESET, None), "plain_text_on_443": (RESET, None), "tls_on_80": (RESET, None),
+    "host_of_another": (RESET, "203.0.113.6 other.test 0"), "host_none": (RESET, "203.0.113.6 - 0"),
+    "host_twice": (RESET, "203.0.113.6 other.test 0"), "host_folded": (RESET, GOOD), "absolute_target": (RESET, GOOD),
+    "other_host_kept_alive": (RESET, f"{GOOD} | 203.0.113.6 other.test 0"),
+    "other_host_pipelined": (RESET, f"{GOOD} | 203.0.113.6 other.test 0"),
+    "other_host_behind_chunks": (RESET, f"{GOOD[:-1]}3 | 203.0.113.6 other.test 0"),
+    "two_lengths": (RESET, GOOD), "connect_method": (RESET, GOOD), "upgrade": (RESET, GOOD), "urgent_data": (RESET, "14"),
+}
+
+
+def wait_for(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it did not happen in time")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    if os.geteuid() != 0:
+        pytest.skip("only root can make the pretended machine")
+    lacks = [t for t in ("ip", "openssl", "unshare", "nsenter", "setpriv") if not shutil.which(t)]
+    if lacks:
+        pytest.skip(f"no {lacks[0]} here")
+    directory = tempfile.mkdtemp(prefix="blast-world-", dir="/tmp")
+    os.chmod(directory, 0o755)
+    p = subprocess.Popen(["unshare", "-nm", "--propagation", "private", PYTHON, HERE / "gateway_world.py", directory],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    line = p.stdout.readline().split()
+    if line[:1] != ["READY"]:
+        p.wait(10)
+        pytest.skip("no network namespace can be made here")
+    yield {"pid": line[1], "directory": Path(directory)}
+    p.stdin.close()
+    p.wait(10)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+class Cell:
+    """A project whose sandbox has a gateway, on the pretended machine."""
+
+    def __init__(self, program, world, user):
+        self.program, self.world, self.user = program, world, user
+        self.top = Path(tempfile.mkdtemp(prefix="blast-gateway-", dir="/tmp"))
+        self.path, self.home = self.top / "project", self.top / "home"
+        self.path.mkdir()
+        self.home.mkdir()
+        (self.path / "blast.toml").write_text(TOML)
+        (self.path / "pyproject.toml").write_text('[project]\nname = "app"\nversion = "1"\nrequires-python = ">=3.8"\n')
+        shutil.copy(HERE / "gateway_attempts.py", self.path)
+        shutil.copy(world["directory"] / "cert.pem", self.path)
+        self.env = {"HOME": str(self.home), "BLAST_HOME": str(self.home / "blast"), "BLAST_NO_DAEMON": "1",
+                    "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "TERM": "dumb", "NO_COLOR": "1",
+                    "LANG": "C.UTF-8", "BLAST_OFFLINE": "1", "BLAST_SECURITY_DEFAULT_POLICY": "standard",
+                    "BLAST_SANDBOX_NETWORK_ALLOWED_DOMAINS": NAMES, "BLAST_SANDBOX_NETWORK_ALLOWED_OUTBOUND_PORTS": PORTS}
+        self.env.update({k: os.environ[k] for k in ("ASAN_OPTIONS", "UBSAN_OPTIONS") if k in os.environ})
+        if user == "nobody":
+            for p in [self.top, *self.top.rglob("*")]:
+                os.chown(p, NOBODY, NOBODY)
+        p = self.blast("start", "--no-activate", "--python", PYTHON)
+        assert p.returncode == 0, p.stderr
+
+    def words(self, *words):
+        drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if self.user == "nobody" else []
+        return ["nsenter", "-t", self.world["pid"], "-n", "-m", f"--wdns={self.path}", *drop, *(str(w) for w in words)]
+
+    def outside(self, *words):
+        return subprocess.run(self.words(*words), env=self.env, capture_output=True, text=True, timeout=TIMEOUT)
+
+    def blast(self, *words, env=None):
+        p = subprocess.run(self.words(self.program, *words), env={**self.env, **(env or {})}, capture_output=True,
+                           text=True, timeout=TIMEOUT, stdin=subprocess.DEVNULL)
+        assert "Sanitizer" not in p.stderr and "runtime error:" not in p.stderr, p.stderr
+        return p
+
+    def run(self, *words, env=None, code=0):
+        p = self.blast("run", "--no-sync", "--", *words, env=env)
+        assert code is None or p.returncode == code, f"{words}: exit {p.returncode}, wanted {code}\n{p.stdout}\n{p.stderr}"
+        return p
+
+    def start(self, *words, env=None):
+        return subprocess.Popen(self.words(self.program, "run", "--no-sync", "--", *words), env={**self.env, **(env or {})},
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def try_inside(self, *names, env=None):
+        return json.loads(self.run("python", "gateway_attempts.py", "inside", *names, env=env).stdout)
+
+    def events(self):
+        lines = [json.loads(line) for log in self.home.rglob("log.jsonl") for line in log.read_text().splitlines()]
+        return [line["data"] for line in lines if line["event"] == "connection"]
+
+
+@pytest.fixture(scope="module", params=["root", "nobody"])
+def cell(request, program, world):
+    c = Cell(program, world, request.param)
+    yield c
+    shutil.rmtree(c.top, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def inside(cell):
+    return cell.try_inside()
+
+
+@pytest.fixture(scope="module")
+def outside(cell):
+    names = [n for n, (_, control) in FAILS.items() if control]
+    p = cell.outside(PYTHON, "gateway_attempts.py", "outside", *names)
+    assert p.returncode == 0, p.stderr
+    return json.loads(p.stdout)
+
+
+@pytest.mark.parametrize("name", WORKS)
+def test_what_is_allowed_works(inside, name):
+    wanted = WORKS[name]
+    assert inside[name].startswith(wanted) if wanted.endswith(".") else inside[name] == wanted
+
+
+@pytest.mark.parametrize("name", FAILS)
+def test_what_is_not_allowed_fails(inside, outside, name):
+    wanted, control = FAILS[name]
+    assert inside[name] == wanted or inside[name] in wanted.split()
+    if control:
+        assert outside[name] == control, "the control outside does not work, so its failure inside says nothing"
+
+
+def test_every_attempt_is_judged():
+    text = (HERE / "gateway_attempts.py").read_text()
+    names = {line[len("@attempt def "):].split("(")[0] for line in text.replace("@attempt\n", "@attempt ").splitlines()
+             if line.startswith("@attempt def ")}
+    assert names == set(WORKS) | set(FAILS)
+
+
+def test_the_audit_log_has_what_was_let_through_and_what_was_not(cell, inside):
+    events = cell.events()
+    assert inside["http_allowed"] == GOOD
+    opened = [e for e in events if e["verdict"] == "allowed" and e.get("name") == "good.test"]
+    closed = [e for e in events if e["verdict"] == "closed" and e.get("name") == "good.test"]
+    assert opened and opened[0]["peer"] == "203.0.113.6:80" and opened[0]["rule"] == "good.test"
+    assert closed and closed[0]["out"] > 0 and closed[0]["in"] > 0
+    why = {e["why"] for e in events if e["verdict"] == "denied"}
+    assert {"the address is not allowed", "the port is not allowed", "the name is not allowed",
+            "the name leads to this machine or its private networks"} <= why
+    assert any(e["protocol"] == "udp" and e["to"].endswith(":9000") for e in events if e["verdict"] == "denied")
+
+
+def test_an_allowed_address_needs_no_name_and_may_be_private(cell):
+    env = {"BLAST_SANDBOX_NETWORK_ALLOWED_IPS": "203.0.113.0/29,10.9.9.9", "BLAST_SANDBOX_NETWORK_ALLOWED_DOMAINS": "private.test"}
+    got = cell.try_inside("true_address_of_allowed", "leads_to_private", "metadata_address", env=env)
+    assert got == {"true_address_of_allowed": "connected", "leads_to_private": "10.9.9.9 private.test 0",
+                   "metadata_address": UNREACHABLE}
+
+
+def test_all_networks_may_be_allowed(cell):
+    got = cell.try_inside("unlisted_address", "unlisted_port", "http_allowed",
+                          env={"BLAST_SANDBOX_NETWORK_ALLOWED_IPS": "0.0.0.0/0"})
+    assert got == {"unlisted_address": "connected", "unlisted_port": "ECONNREFUSED", "http_allowed": GOOD}
+
+
+def test_allow_outbound_false_lets_nothing_out(cell):
+    got = cell.try_inside("true_address_of_allowed", "dns_of_the_world", env={"BLAST_SANDBOX_NETWORK_ALLOW_OUTBOUND": "false"})
+    assert got == {"true_address_of_allowed": "ENETUNREACH", "dns_of_the_world": "ENETUNREACH"}
+
+
+def test_the_limit_of_bandwidth_holds_for_all_connections_together(cell):
+    code = ("import socket, threading, time\n"
+            "def one():\n"
+            "    s = socket.create_connection(('good.test', 80)); n = 0\n"
+            "    s.sendall(b'GET /big HTTP/1.1\\r\\nHost: good.test\\r\\n\\r\\n')\n"
+            "    while n < 2 << 20: n += len(s.recv(65536))\n"
+            "t0 = time.monotonic(); ts = [threading.Thread(target=one) for _ in range(4)]\n"
+            "[t.start() for t in ts]; [t.join() for t in ts]; print(time.monotonic() - t0)\n")
+    limited = float(cell.run("python", "-c", code, env={"BLAST_SANDBOX_NETWORK_BANDWIDTH_LIMIT": "4000000"}).stdout)
+    free = float(cell.run("python", "-c", code).stdout)
+    # 8 MiB that are read, and what lies in the buffers of four connections, at 4 MB a second
+    assert 1.9 < limited and free < limited / 2, (limited, free)
+
+
+SERVER = ("import socket\ns = socket.create_server(('0.0.0.0', 8123)); print('up', flush=True)\n"
+          "while True:\n    c, _ = s.accept(); d = c.recv(100); c.sendall(b'inside ' + d); c.close()\n")
+
+
+def ask(cell, address, port):
+    code = (f"import socket\ns = socket.create_connection(('{address}', {port}), 5); s.sendall(b'hello')\n"
+            "print(s.recv(100).decode())")
+    return cell.outside(PYTHON, "-c", code)
+
+
+def test_inbound_ports_are_led_in_from_the_loopback_alone(cell):
+    env = {"BLAST_SANDBOX_NETWORK_ALLOW_INBOUND": "true", "BLAST_SANDBOX_NETWORK_ALLOWED_INBOUND_PORTS": "8123,8124"}
+    p = cell.start("python", "-c", SERVER, env=env)
+    try:
+        assert p.stdout.readline() == "up\n", p.stderr.read()
+        assert ask(cell, "127.0.0.1", 8123).stdout == "inside hello\n"
+        assert "refused" in ask(cell, "203.0.113.1", 8123).stderr.lower()
+        assert ask(cell, "127.0.0.1", 8124).stdout in ("", "\n")  # nobody listens there inside
+    finally:
+        p.kill()
+        p.wait()
+    wait_for(lambda: "refused" in ask(cell, "127.0.0.1", 8123).stderr.lower())
+    q = cell.start("python", "-c", SERVER)
+    try:
+        assert q.stdout.readline() == "up\n"
+        assert "refused" in ask(cell, "127.0.0.1", 8123).stderr.lower()
+    finally:
+        q.kill()
+        q.wait()
+
+
+HOLD = ("import socket, sys\ns = socket.create_connection(('good.test', 9000)); print('open', flush=True)\n"
+        "sys.stdin.readline(); s.settimeout(5)\n"
+        "def t(f):\n    try: return str(f())\n    except OSError as e: return type(e).__name__\n"
+        "print(t(lambda: s.recv(1)), t(lambda: socket.create_connection(('198.18.0.1', 9000), 5)),"
+        " t(lambda: socket.getaddrinfo('good.test', 80)), flush=True)\n")
+
+
+def gates_of(pid):
+    """The blast-gate that runs below this process."""
+    todo, found = [pid], []
+    while todo:
+        one = todo.pop()
+        try:
+            children = Path(f"/proc/{one}/task/{one}/children").read_text().split()
+            if Path(f"/proc/{one}/comm").read_text() == "blast-gate\n":
+                found.append(one)
+        except OSError:
+            continue
+        todo += [int(c) for c in children]
+    return found
+
+
+def test_the_table_shows_what_is_open(cell):
+    p = cell.start("python", "-c", HOLD)
+    try:
+        assert p.stdout.readline() == "open\n"
+        table = json.loads(cell.blast("sandbox", "connections", "--json").stdout)["sandboxes"]
+        assert [c["name"] for t in table for c in t["connections"]] == ["good.test"]
+        text = cell.blast("sandbox", "connections").stdout
+        assert "203.0.113.6:9000" in text and "open" in text
+    finally:
+        p.kill()
+        p.wait()
+    wait_for(lambda: "no sandbox" in cell.blast("sandbox", "connections").stdout)
+
+
+def test_nothing_gets_out_once_the_gateway_is_gone(cell):
+    p = cell.start("python", "-c", HOLD)
+    try:
+        assert p.stdout.readline() == "open\n"
+        gates = gates_of(p.pid)
+        assert gates
+        os.kill(gates[0], signal.SIGKILL)
+        wait_for(lambda: all(not Path(f"/proc/{g}").exists() or "Z" in Path(f"/proc/{g}/stat").read_text().split()[2]
+                             for g in gates))
+        out, _ = p.communicate("\n", timeout=30)
+        first, connect, name = out.split()[:3]
+        assert first in ("b''", "ConnectionResetError") and connect == "ConnectionRefusedError" and name == "gaierror"
+    finally:
+        p.kill()
+        p.wait()
+    assert any(e["verdict"] == "gone" for e in cell.events())
+
+
+def test_killing_blast_ends_the_gateway_too(cell):
+    p = cell.start("python", "-c", HOLD)
+    assert p.stdout.readline() == "open\n"
+    gates = gates_of(p.pid)
+    p.kill()
+    p.wait()
+    assert gates
+    wait_for(lambda: not any(Path(f"/proc/{g}").exists() for g in gates))
+
+
+def test_many_half_open_connections_stay_small(cell):
+    code = ("import resource, socket, sys\nresource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)\n"
+            "a = socket.gethostbyname('good.test'); keep = []\n"
+            "for i in range(3000):\n"
+            "    s = socket.socket(); s.connect((a, 443)); s.sendall(b'\\x16\\x03\\x01\\x02\\x00'); keep.append(s)\n"
+            "print('full', flush=True); sys.stdin.readline()\n")
+    p = cell.start("python", "-c", code)
+    try:
+        assert p.stdout.readline() == "full\n", p.stderr.read()
+        gate = gates_of(p.pid)[0]
+        rss = int(Path(f"/proc/{gate}/statm").read_text().split()[1]) * 4096
+        if "Sanitize" not in Path(f"/proc/{gate}/maps").read_text() and "libasan" not in Path(f"/proc/{gate}/maps").read_text():
+            assert rss < 64 << 20, rss
+        assert cell.blast("sandbox", "connections", "--json").returncode == 0
+    finally:
+        p.kill()
+        p.wait()
+
+
+def test_check_says_by_what_it_is_kept(cell):
+    p = cell.blast("sandbox", "check", "--json", env={"BLAST_SANDBOX_NETWORK_BANDWIDTH_LIMIT": "1000000"})
+    rows = {r["setting"]: r for r in json.loads(p.stdout)["enforcement"]["settings"]}
+    for setting in ("network_policy", "allow_outbound", "bandwidth_limit"):
+        assert rows[setting]["state"] == "hard" and "blast-gate" in rows[setting]["mechanism"], rows[setting]
+
+
+@pytest.mark.parametrize("name, value, text", [
+    ("ALLOWED_IPS", "2001:db8::1", "is of IPv6"), ("ALLOWED_IPS", "203.0.113.0/33", "neither an address nor a network"),
+    ("ALLOWED_DOMAINS", "http://good.test", "is no host name"), ("ALLOWED_DOMAINS", "*.*.test", "is no host name"),
+    ("ALLOWED_DOMAINS", "203.0.113.6", "addresses belong into allowed_ips"),
+])
+def test_what_cannot_be_meant_is_refused(cell, name, value, text):
+    p = cell.blast("run", "--no-sync", "--", "true", env={f"BLAST_SANDBOX_NETWORK_{name}": value})
+    assert p.returncode == 2 and text in p.stderr and "[sandbox.network]" in p.stderr
