@@ -35,7 +35,17 @@ static void add_constraint(struct cmd *c, struct request *r, struct str file)
     r->constraint = (struct str_list){ all, r->constraint.n + 1 };
 }
 
-/* The requirements of -r files become words; bounds in them stay bounds. */
+static void add_editable(struct cmd *c, struct request *r, struct str path)
+{
+    struct str *all = ARENA_ARRAY(c->a, struct str, r->editable.n + 1);
+
+    for (size_t i = 0; i < r->editable.n; i++)
+        all[i] = r->editable.p[i];
+    all[r->editable.n] = path;
+    r->editable = (struct str_list){ all, r->editable.n + 1 };
+}
+
+/* The requirements of -r files become words and editables; bounds in them stay bounds. */
 static bool read_files(struct cmd *c, struct request *r, struct err *e)
 {
     struct reqfile f = { 0 };
@@ -46,13 +56,10 @@ static bool read_files(struct cmd *c, struct request *r, struct err *e)
     for (size_t i = 0; i < f.entries.n; i++) {
         const struct reqfile_entry *one = &f.entries.p[i];
 
-        if (one->kind != REQFILE_NAMED) {
-            (void)err_set(e, ERR_CONFIG, "%s:%u: '" STR_FMT "' has no name that could stand in pyproject.toml",
-                          one->file, one->line, STR_ARG(one->text));
-            return err_hint(e, "write it as `name @ URL`, or install into an environment alone with --env DIR");
-        }
         if (one->constraint)
             add_constraint(c, r, str_of(one->file));
+        else if (one->kind == REQFILE_EDITABLE)
+            add_editable(c, r, one->text);
         else
             VEC_PUSH_IN(c->a, &c->options.words, one->text);
     }

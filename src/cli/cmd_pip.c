@@ -128,7 +128,7 @@ static bool run_install(struct pip *p, struct err *e)
     struct sync_job job = { .command = edit_command_line(p->c), .no_lock = true, .keep_others = true,
                             .watch = &common_watch, .timings = &t };
 
-    if (p->words.word.n == 0 && p->r.requirement.n == 0) {
+    if (p->words.word.n == 0 && p->r.requirement.n == 0 && p->r.editable.n == 0) {
         (void)err_set(e, ERR_CONFIG, "no requirement to install was given: at least one requirement is needed");
         return false;
     }

@@ -6,7 +6,6 @@
 
 #define WAY_OUT "the real pip does it: blast pip --real ..., a change by hand that blast drift shows"
 
-#define NEEDS_BUILD "it needs a build of the project, and this Blast builds nothing yet"
 #define OUTSIDE "it installs outside the environment: blast venv DIR, then blast install --env DIR"
 #define VERIFIED "packages come from verified copies; blast doctor finds damage"
 
@@ -80,7 +79,7 @@ static const struct row rows[] = {
     { "no-build-isolation", 0, false, RESOLVING, NOTHING, 0, NULL },
     { "compile", 0, false, PIP_INSTALL, NOTHING, 0, NULL },
     { "no-compile", 0, false, PIP_INSTALL, NOTHING, 0, NULL },
-    { "editable", 'e', true, PIP_INSTALL | PIP_DOWNLOAD, REFUSE, 0, NEEDS_BUILD },
+    { "editable", 'e', true, PIP_INSTALL, PASS, OPT_EDITABLE, NULL },
     { "user", 0, false, PIP_INSTALL | LISTING, REFUSE, 0, "in an environment there are no user packages" },
     { "target", 't', true, PIP_INSTALL, REFUSE, 0, OUTSIDE },
     { "prefix", 0, true, PIP_INSTALL, REFUSE, 0, OUTSIDE },

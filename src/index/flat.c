@@ -195,10 +195,8 @@ bool flat_direct(struct catalog *c, struct str url, struct str name, uint32_t *p
     l->url = url_without_fragment(url, &fragment);
     if (!url_file_name(&c->a, l->url, &l->name, e))
         return false;
-    if (!wheel_name_parse(l->name, &w, e)) {
-        (void)err_hint(e, "only wheels can be installed from a URL or a path yet: source trees need a build");
+    if (!wheel_name_parse(l->name, &w, e))
         return false;
-    }
     if (name.n && !name_eq(name, w.project))
         return err_set(e, ERR_PACKAGE, "'" STR_FMT "' is required, but the file is '" STR_FMT "'", STR_ARG(name),
                        STR_ARG(l->name));

@@ -8,6 +8,7 @@
 #include "install/fetch.h"
 #include "lock/lock.h"
 #include "sync/inputs.h"
+#include "sync/origin.h"
 #include "sync/pkg_layer.h"
 #include "sync/workspace.h"
 
@@ -21,6 +22,9 @@ static bool choose(const struct pkg_job *job, const struct lock_selection *sel, 
 
         if (!pkg_choose_file(job->in, tags, sel->package[i], &f, e))
             return false;
+        if (!f)
+            return err_set(e, ERR_PACKAGE, STR_FMT " comes from a source tree: there is no file to download",
+                           STR_ARG(sel->package[i]->name));
         struct str hex = lock_file_hash(f, STR("sha256"));
 
         item[i] = (struct fetch_item){ .url = f->url.n ? f->url : f->path, .name = f->name, .hash = hex,

@@ -350,8 +350,9 @@ static void refuses_what_it_cannot_use(void **state)
         const char *why;
     } cases[] = {
         { "six >\n", "", "", ERR_CONFIG, "requirements.txt:1: requirement 'six >'" },
-        { "-e .\n", "", "", ERR_PACKAGE, "requirements.txt:1: '-e .' needs a build of the project" },
-        { "https://files.example/x.tar.gz\n", "", "", ERR_PACKAGE, "'https://files.example/x.tar.gz' is not a wheel" },
+        { "-e ./gone\n", "", "", ERR_CONFIG, "requirements.txt:1: requirement './gone'" },
+        { "git+ext::sh\n", "", "", ERR_PACKAGE, "git cannot be asked for 'ext::sh'" },
+        { "ssh://files.example/x.tar.gz\n", "", "", ERR_PACKAGE, "is no place that can be fetched from" },
         { "./nothing.whl\n", "", "", ERR_CONFIG, "find './nothing.whl': No such file or directory" },
         { "-c limits.txt\n", "", "", ERR_CONFIG, "a constraint needs a name, not './x.whl'" },
         { "", "index", "nonsense", ERR_CONFIG, "use the index 'nonsense'" },

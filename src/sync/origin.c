@@ -277,7 +277,7 @@ bool origin_requirement(struct workspace *w, struct str text, bool editable, str
         char *real = realpath(arena_cstr(w->a, path), NULL);
 
         if (!real)
-            return err_sys(e, "find '" STR_FMT "'", STR_ARG(path));
+            return err_sys(e, "find '" STR_FMT "'", STR_ARG(path)) || err_as(e, ERR_CONFIG, "look for a source tree");
         url = url_from_path(w->a, arena_str(w->a, str_of(real)));
         free(real);
         err_clear(e);

@@ -33,10 +33,12 @@ static void say(struct pricing *p, char sign, struct str name, struct str text)
 
 static bool add_bytes(struct pricing *p, const struct lock_file *f, struct err *e)
 {
-    struct str hex = lock_file_hash(f, STR("sha256"));
+    struct str hex = f ? lock_file_hash(f, STR("sha256")) : STR(""); /* a source tree has no file */
     struct store_entry entry;
     bool there = false;
 
+    if (!f)
+        return true;
     if (hex.n && !store_find(&p->store, arena_cstr(p->w->a, hex), &entry, &there, e))
         return false;
     if (there)
@@ -51,7 +53,7 @@ static bool price_one(struct pricing *p, const struct env_package *have, const s
 {
     struct arena *a = p->w->a;
 
-    if (have && same_version(a, have->version, want->version))
+    if (have && (want->version.n == 0 || same_version(a, have->version, want->version)))
         return true;
     if (have) {
         p->out.change++;

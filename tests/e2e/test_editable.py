@@ -2,10 +2,13 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
-from index_server import BACKEND, core_metadata, make_sdist, make_wheel
+from index_server import make_sdist, make_wheel
 
 SANDBOX_OFF = ["--no-build-sandbox"]
 
@@ -196,6 +199,96 @@ def test_files_with_editable_lines_install_into_an_environment(project, index):
     project("install", "--env", str(env), "-r", "wanted.txt", *SANDBOX_OFF)
     assert [p["name"] for p in project("list", "--env", str(env), "--format", "json").json if p["editable"]] == ["lib"]
     assert marks(tree) == ["editable"]
+
+
+def test_the_environments_pip_installs_a_directory(project, index):
+    make_tree(project.path / "lib")
+    project("sync")
+    env = {**project.blast.env, "BLAST_NO_BUILD_SANDBOX": "1"}
+    p = subprocess.run([project.python, "-m", "pip", "install", "-e", "./lib"], cwd=project.path, env=env, text=True,
+                       capture_output=True, timeout=60)
+    assert p.returncode == 0, p.stderr
+    assert project.installed_by_python() == {"lib": "1.0"}
+
+
+def test_a_build_is_in_the_audit_log_and_its_output_is_kept(project, index, how):
+    make_tree(project.path / "lib")
+    project("install", "./lib", *how)
+    line = [one for one in project("audit", "show", "--format", "json").json["entries"] if one["event"] == "build"][-1]
+    assert line["data"]["source"] == "lib" and len(line["data"]["wheel"]) == 64, line
+    assert ("sandbox" in line["data"]) == bool(how) and ("enforcement" in line["data"]) != bool(how), line
+    log = next((project.blast.home / "blast").rglob("builds/lib.log")).read_text()
+    assert "--- build_wheel" in log and ("sandbox: none" in log) == bool(how), log
+
+
+def test_a_build_has_its_time(project, index, how):
+    tree = make_tree(project.path / "lib")
+    with open(tree / "backend.py", "a") as f:
+        f.write("\nimport time\nbuild_wheel = lambda *a: time.sleep(60)\n")
+    with open(project.path / "pyproject.toml", "a") as f:
+        f.write("\n[tool.blast]\nbuild_timeout = 1\n")
+    r = project("install", "./lib", *how, code=None, timeout=30)
+    assert r.code != 0 and ("wall clock" in r.stderr or "time" in r.stderr), r
+
+
+def test_an_interrupted_build_leaves_nothing_behind(project, index, how):
+    tree = make_tree(project.path / "lib")
+    flag = tree / "begun"
+    with open(tree / "backend.py", "a") as f:
+        f.write("\nimport time\ndef build_editable(*a):\n    open('begun', 'w').close()\n    time.sleep(600)\n")
+    p = project.blast.start("install", "-e", "./lib", *how, cwd=project.path, start_new_session=True)
+    try:
+        end = time.monotonic() + 60
+        while not flag.exists() and p.poll() is None and time.monotonic() < end:
+            time.sleep(0.02)
+        assert flag.exists(), p.communicate()
+        os.killpg(p.pid, signal.SIGINT)
+        p.communicate(timeout=30)
+    finally:
+        if p.poll() is None:
+            p.kill()
+    assert p.returncode == -signal.SIGINT
+    end = time.monotonic() + 30
+    while processes_in(tree) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert processes_in(tree) == []
+    assert not (project.path / "pylock.toml").exists()
+    (tree / "backend.py").write_text((tree / "backend.py").read_text().replace("time.sleep(600)", "raise OSError"))
+    project("install", "-e", "./lib", *how, code=1)
+    assert os.listdir(project.blast.home / "blast/cache/builds-v1") == []
+
+
+def processes_in(tree):
+    """The programs that work in that directory."""
+    found = []
+    for one in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.readlink(one / "cwd") == str(tree):
+                found.append(one.name)
+        except OSError:
+            continue
+    return found
+
+
+def test_lines_of_a_file_go_into_the_project(project, index):
+    make_tree(project.path / "lib")
+    make_tree(project.path / "other", "other")
+    project.write("wanted.txt", "-e ./lib\n./other\n")
+    project("install", "-r", "wanted.txt", *SANDBOX_OFF)
+    assert project.installed_by_python() == {"lib": "1.0", "other": "1.0"}
+    text = project.read("pyproject.toml")
+    assert 'lib = "lib"' in text and "other @ file://" in text
+
+
+def test_extras_of_a_directory(project, index):
+    index.add(make_wheel("more", "1.0"))
+    tree = make_tree(project.path / "lib")
+    text = (tree / "pyproject.toml").read_text()
+    (tree / "pyproject.toml").write_text(text.replace("\n[build", "\n[project.optional-dependencies]\n"
+                                                      "fast = [\"more; python_version >= '3'\"]\n\n[build"))
+    project("install", "-e", "./lib[fast]", *SANDBOX_OFF)
+    assert project.installed_by_python() == {"lib": "1.0", "more": "1.0"}
+    assert 'lib = "lib[fast]"' in project.read("pyproject.toml")
 
 
 def test_what_a_source_tree_cannot_be(project, index):

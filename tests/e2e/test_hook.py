@@ -385,7 +385,7 @@ def test_pip_takes_requirement_files_and_downloads(started, index):
 
 
 @pytest.mark.parametrize("words, code, text", [
-    (["install", "-e", "."], 1, "needs a build"),
+    (["install", "-e", "./gone"], 1, "find './gone'"),
     (["install"], 1, "at least one requirement"),
     (["install", "--wat"], 2, "no such option here: '--wat'"),
     (["wheel", "."], 1, "'wheel' is not answered here"),
