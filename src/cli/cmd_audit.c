@@ -75,40 +75,63 @@ static bool wanted(const struct shown *s, const struct audit_line *l)
     return s->events.n == 0;
 }
 
-/* {"command":"install x","changes":["+x 1"]} as "install x  +x 1". Control characters became escapes: they stay so. */
+/* The raw text of a JSON value, a string without its quotes. Control characters became escapes: they stay so. */
+static struct str without_quotes(struct str raw)
+{
+    return raw.n > 1 && raw.p[0] == '"' ? str_sub(raw, 1, raw.n - 1) : raw;
+}
+
+/* The first few elements. */
+static bool summary_list(struct json *j, struct arena *a, struct str *text)
+{
+    struct str item;
+    size_t n = 0;
+
+    if (!json_array_begin(j))
+        return false;
+    while (json_array_next(j))
+        if (json_raw(j, &item) && n++ < 4)
+            *text = arena_printf(a, STR_FMT "  " STR_FMT, STR_ARG(*text), STR_ARG(without_quotes(item)));
+    if (n > 4)
+        *text = arena_printf(a, STR_FMT "  and %zu more", STR_ARG(*text), n - 4);
+    return true;
+}
+
+static bool summary_value(struct json *j, struct str key, struct arena *a, struct str *text)
+{
+    bool bare = str_eq(key, STR("command"));
+    struct str item;
+
+    if (!json_raw(j, &item))
+        return false;
+    item = without_quotes(item);
+    if (str_eq(key, STR("policy")))
+        item = str_sub(item, 0, MIN(item.n, 12)); /* enough to tell one from another */
+    *text = arena_printf(a, STR_FMT "%s" STR_FMT "%s" STR_FMT, STR_ARG(*text), text->n ? "  " : "",
+                         bare ? 0 : (int)key.n, key.p, bare ? "" : " ", STR_ARG(item));
+    return true;
+}
+
+/* {"command":"install x","changes":["+x 1"]} as "install x  +x 1"; what is torn ends it. */
 static struct str summary(struct arena *a, struct str data)
 {
     struct err ignored = { 0 };
-    struct str key, text = STR(""), item;
+    struct str key, text = STR("");
     struct json j;
+    bool more = true;
 
     json_init(&j, data, a, &ignored);
     if (!json_object_begin(&j))
         return STR("");
-    while (json_object_next(&j, &key)) {
-        if (json_type(&j) == JSON_ARRAY) {
-            size_t n = 0;
+    while (more && json_object_next(&j, &key)) {
+        enum json_type type = json_type(&j);
 
-            if (!json_array_begin(&j))
-                break;
-            while (json_array_next(&j))
-                if (json_raw(&j, &item) && n++ < 4)
-                    text = arena_printf(a, STR_FMT "  " STR_FMT, STR_ARG(text), STR_ARG(str_sub(item, 1, item.n - 1)));
-            if (n > 4)
-                text = arena_printf(a, STR_FMT "  and %zu more", STR_ARG(text), n - 4);
-        } else if (json_type(&j) == JSON_OBJECT || json_type(&j) == JSON_NULL) {
-            if (!json_skip(&j)) /* such as all that was enforced: --json has it */
-                break;
-        } else if (json_raw(&j, &item)) {
-            bool quoted = item.n > 1 && item.p[0] == '"', bare = str_eq(key, STR("command"));
-
-            if (quoted)
-                item = str_sub(item, 1, item.n - 1);
-            if (str_eq(key, STR("policy")))
-                item = str_sub(item, 0, MIN(item.n, 12)); /* enough to tell one from another */
-            text = arena_printf(a, STR_FMT "%s" STR_FMT "%s" STR_FMT, STR_ARG(text), text.n ? "  " : "",
-                                bare ? 0 : (int)key.n, key.p, bare ? "" : " ", STR_ARG(item));
-        }
+        if (type == JSON_ARRAY)
+            more = summary_list(&j, a, &text);
+        else if (type == JSON_OBJECT || type == JSON_NULL)
+            more = json_skip(&j); /* such as all that was enforced: --json has it */
+        else
+            more = summary_value(&j, key, a, &text);
     }
     return text;
 }
