@@ -31,7 +31,7 @@ bool pass_send(int socket, struct str message, int pass)
     return n == (ssize_t)message.n;
 }
 
-bool pass_receive(int socket, char *to, size_t room, struct str *message, int *got)
+bool pass_receive(int socket, void *to, size_t room, struct str *message, int *got)
 {
     union control control = { 0 };
     struct iovec part = { to, room };

@@ -12,4 +12,4 @@ MUST_USE bool pass_send(int socket, struct str message, int pass);
 
 /* One message of at most `room` bytes; *got is -1 when no descriptor came. False, with errno, at the end (errno 0), on
  * error, or when there is none yet on a socket that does not wait. */
-MUST_USE bool pass_receive(int socket, char *to, size_t room, struct str *message, int *got);
+MUST_USE bool pass_receive(int socket, void *to, size_t room, struct str *message, int *got);

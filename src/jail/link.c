@@ -16,7 +16,7 @@ bool link_receive(int fd, struct link_message *m, int *got)
 {
     struct str whole;
 
-    return pass_receive(fd, (char *)m, sizeof *m, &whole, got) && whole.n == sizeof *m;
+    return pass_receive(fd, m, sizeof *m, &whole, got) && whole.n == sizeof *m;
 }
 
 struct link_message link_error(const struct err *e, int exit_code)
