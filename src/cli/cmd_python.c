@@ -82,5 +82,5 @@ bool cmd_python(struct cmd *c, struct err *e)
     if (str_eq(verb, STR("find")) && c->options.words.n <= 2)
         return find(c, &w, &r, e);
     (void)err_set(e, ERR_CONFIG, "blast python knows list and find, not '" STR_FMT "'", STR_ARG(verb));
-    return err_hint(e, "installing interpreters is not part of this version; use pyenv or the distribution");
+    return err_hint(e, "Blast installs no interpreters: pyenv or the distribution does");
 }

@@ -58,7 +58,7 @@ static void print_text(struct cmd *c, const struct workspace *w, const struct sy
             o->seq ? arena_printf(c->a, "  generation %u", o->seq).p : "",
             (unsigned long long)ms);
     if (not_enforced.n && o->made) /* said once; blast status says it at any time */
-        ui_note("%snot enforced%s: " STR_FMT, ui_on(stderr, UI_YELLOW),
+        ui_note("%ssandbox%s: blast run and builds are inside; not enforced: " STR_FMT, ui_on(stderr, UI_BOLD),
                 ui_on(stderr, UI_PLAIN), STR_ARG(not_enforced));
 }
 

@@ -314,7 +314,8 @@ static void print_text(struct cmd *c, const struct workspace *w, const struct fa
         line("last error", f->last.notice.n ? f->last.notice : STR("the last background sync went wrong"));
     print_daemon(a, &f->daemon);
     line("sandbox", f->not_enforced.n
-                        ? arena_printf(a, "not enforced: " STR_FMT, STR_ARG(f->not_enforced))
+                        ? arena_printf(a, "blast run and builds are inside; not enforced: " STR_FMT,
+                                       STR_ARG(f->not_enforced))
                         : w->config.found ? STR("all that blast.toml asks for is enforced")
                                           : STR("no blast.toml: nothing is asked for, nothing is enforced"));
     line("trust", str_of(trust_text(&f->trust)));

@@ -419,7 +419,7 @@ struct str env_layer_unenforced(const struct workspace *w)
 
     if (!jail_is_wanted(c))
         return STR("");
-    (void)buf_printf(&b, "what you type in an activated shell (blast run and builds are inside)");
+    (void)buf_printf(&b, "what you type in an activated shell");
     if (c->origin[CONFIG_KEY_sandbox_filesystem_tracking].layer != CONFIG_DEFAULT)
         (void)buf_printf(&b, ", tracking");
     return arena_str(w->a, buf_done(&b));
