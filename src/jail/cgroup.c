@@ -401,6 +401,14 @@ int cgroup_birthplace(const struct cgroup *g)
     return -1;
 }
 
+bool cgroup_enter(const struct cgroup *g, struct err *e)
+{
+    for (unsigned k = 0; k < CGROUP_KINDS; k++)
+        if (is_first(g, k) && !put(g->dir[k], "tasks", "0"))
+            return err_sys(e, "enter cgroup %s", g->name);
+    return true;
+}
+
 bool cgroup_join(const struct cgroup *g, pid_t pid, struct err *e)
 {
     for (unsigned k = 0; k < CGROUP_KINDS; k++)

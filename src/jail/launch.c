@@ -52,7 +52,7 @@ struct launch {
     int link;              /* to pid 1, or -1 */
     int signals;
     pid_t init;
-    bool born_in_group;
+    bool in_group;         /* from its birth, or by its own hand */
     struct outlet outlet;
     int control;           /* for blast-gate, or -1 */
     bool no_outlet, outlet_told; /* it could not be made; the report says so */
@@ -242,7 +242,7 @@ static pid_t clone_init(struct launch *l, uint64_t flags)
         args.cgroup = (uint64_t)group;
         pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
 
-        l->born_in_group = pid > 0;
+        l->in_group = pid > 0;
         if (pid >= 0)
             return pid;
         args.flags = flags;
@@ -272,10 +272,15 @@ static bool spawn_init(struct launch *l, struct init_task *t, const struct usern
         (void)close(pair[0]);
         (void)close(l->status);
         (void)close(l->signals);
+        if (!l->group.v2 && !cgroup_enter(&l->group, e)) {
+            link_send_error(t->link, e, NOT_RUN);
+            _exit(NOT_RUN);
+        }
         init_run(t);
     }
     int why = errno;
 
+    l->in_group |= !l->group.v2;
     (void)close(pair[1]);
     errno = why;
     return l->init > 0 || err_sys(e, t->inside ? "make the namespaces" : "start the sandbox");
@@ -367,7 +372,7 @@ static bool set_up(struct launch *l, bool inside)
     }
     t.sources = inside && l->taken ? &l->sources : NULL;
     t.report = l->report;
-    l->born_in_group = false;
+    l->in_group = false;
     bool ok = spawn_init(l, &t, &m, &e);
 
     if (!ok && l->no_outlet && !l->outlet_told) { /* without it, then: nothing gets out */
@@ -377,7 +382,7 @@ static bool set_up(struct launch *l, bool inside)
         return set_up(l, inside);
     }
     if (!ok || (inside && !t.network_made && !userns_write_maps(l->init, &m, &e)) ||
-        (!l->born_in_group && !cgroup_join(&l->group, l->init, &e))) {
+        (!l->in_group && !cgroup_join(&l->group, l->init, &e))) {
         fail(l, &e, NOT_RUN);
         return false;
     }
