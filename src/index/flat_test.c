@@ -228,8 +228,44 @@ static void only_wheels_can_be_direct(void **state)
     open_links(&f, *state, NULL, 0);
     assert_false(flat_direct(&f.c, in(&f, *state, "demo-1.0.zip"), STR(""), &project, &e));
     assert_int_equal(e.kind, ERR_PACKAGE);
-    assert_non_null(strstr(e.hint, "only wheels can be installed from a URL or a path yet"));
     fake_close(&f);
+}
+
+static void a_source_is_the_only_candidate_of_its_project(void **state)
+{
+    static const struct {
+        const char *name, *metadata, *why; /* NULL: taken */
+    } cases[] = {
+        { "My.Lib", "Metadata-Version: 2.1\nName: my-lib\nVersion: 1.5+local\nRequires-Dist: dep\n", NULL },
+        { "other", "Metadata-Version: 2.1\nName: my-lib\nVersion: 1.5\n", "'other' is required, but the source is" },
+        { "my-lib", "Metadata-Version: 2.1\nName: my-lib\n", "read the metadata of 'file:///src'" },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct flat_source s = { .url = STR("file:///src"), .metadata = str_of(cases[i].metadata) };
+        struct fake f;
+        struct err e = { 0 };
+
+        open_links(&f, *state, NULL, 0);
+        bool ok = flat_given(&f.c, &s, str_of(cases[i].name), &e);
+
+        if (ok != !cases[i].why || (!ok && !strstr(e.text, cases[i].why)))
+            fail_msg("%s: %d %s", cases[i].name, ok, e.text);
+        if (ok) {
+            uint32_t project = catalog_project(&f.c, STR("my-lib"));
+            AUTO_ARENA a = { 0 };
+            struct known_meta m;
+
+            assert_true(f.c.projects.p[project]->only_direct);
+            assert_int_equal(f.c.projects.p[project]->n, 1);
+            assert_true(catalog_metadata(&f.c, project, 0, true, &a, &m));
+            assert_int_equal(m.n_requires, 1);
+            s.url = STR("file:///elsewhere");
+            assert_false(flat_given(&f.c, &s, STR("my-lib"), &e));
+            assert_non_null(strstr(e.text, "is required from"));
+        }
+        fake_close(&f);
+    }
 }
 
 int main(void)
@@ -244,6 +280,7 @@ int main(void)
         TEST_IN_DIR(a_direct_file_brings_its_hash),
         TEST_IN_DIR(a_cutoff_says_nothing_of_files_that_are_given),
         TEST_IN_DIR(only_wheels_can_be_direct),
+        TEST_IN_DIR(a_source_is_the_only_candidate_of_its_project),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

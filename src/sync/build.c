@@ -131,7 +131,8 @@ static bool prepare(struct build *b, struct err *e)
         return false;
     if (!build_room_install(b->job, &b->room, b->system.requires, b->system.n_requires, e))
         return err_wrap(e, "install what its build requires");
-    if (!build_call(b, hook_of(b, "get_requires_for_build_wheel", "get_requires_for_build_editable"), NULL, &answer, e) || !build_answer_list(answer, b->a, &more, e) ||
+    if (!build_call(b, hook_of(b, "get_requires_for_build_wheel", "get_requires_for_build_editable"), NULL, &answer, e) ||
+        !build_answer_list(answer, b->a, &more, e) ||
         !check_requires(b, more, e))
         return false;
     return more.n == 0 || build_room_install(b->job, &b->room, more.p, more.n, e) ||
@@ -264,8 +265,9 @@ static bool ask_metadata(struct build *b, struct arena *a, struct str *text, str
     struct built_wheel wheel;
     bool missing;
 
-    if (!build_call(b, hook_of(b, "prepare_metadata_for_build_wheel", "prepare_metadata_for_build_editable"), target, &answer,
-              e) ||
+    const char *hook = hook_of(b, "prepare_metadata_for_build_wheel", "prepare_metadata_for_build_editable");
+
+    if (!build_call(b, hook, target, &answer, e) ||
         !build_answer_name(answer, b->a, &info, &missing, e))
         return false;
     if (missing)

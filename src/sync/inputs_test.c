@@ -351,7 +351,7 @@ static void refuses_what_it_cannot_use(void **state)
     } cases[] = {
         { "six >\n", "", "", ERR_CONFIG, "requirements.txt:1: requirement 'six >'" },
         { "-e ./gone\n", "", "", ERR_CONFIG, "requirements.txt:1: requirement './gone'" },
-        { "git+ext::sh\n", "", "", ERR_PACKAGE, "git cannot be asked for 'ext::sh'" },
+        { "git+ftp://files.example/x\n", "", "", ERR_PACKAGE, "git cannot be asked for 'ftp://files.example/x'" },
         { "ssh://files.example/x.tar.gz\n", "", "", ERR_PACKAGE, "is no place that can be fetched from" },
         { "./nothing.whl\n", "", "", ERR_CONFIG, "find './nothing.whl': No such file or directory" },
         { "-c limits.txt\n", "", "", ERR_CONFIG, "a constraint needs a name, not './x.whl'" },
