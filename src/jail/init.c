@@ -27,6 +27,7 @@
 #include "jail/link.h"
 #include "jail/mounts.h"
 #include "jail/policy.h"
+#include "jail/probe.h"
 #include "jail/pty.h"
 #include "jail/sample.h"
 #include "jail/seccomp.h"
@@ -382,6 +383,8 @@ void init_run(struct init_task *t)
         link_send_error(t->link, &e, NOT_RUN);
         _exit(NOT_RUN);
     }
+    if (t->network_made && t->order->h.only_try)
+        probe_gateway(t->p, &t->report);
     struct link_message ready = { .kind = LINK_READY, .report = t->report };
 
     (void)link_send(t->link, &ready, s.mounts.ptmx);
