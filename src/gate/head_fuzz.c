@@ -1,5 +1,5 @@
-/* Requests one behind the other, as judge.c follows them: what is accepted lies inside what came, and a whole head is the
- * same when more follows it. */
+/* Requests one behind the other, as judge.c follows them: what is accepted lies inside what came, and a whole head is
+ * the same when more follows it. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

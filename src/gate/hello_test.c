@@ -100,8 +100,8 @@ static void finds_the_name_however_it_is_split(void **state)
 static void refuses_names_that_are_none(void **state)
 {
     static const struct str bad[] = {
-        STR_INIT(""), STR_INIT("good.test\0"), STR_INIT("go od.test"), STR_INIT("g\xc3\xb6od.test"), STR_INIT(".good.test"),
-        STR_INIT("good..test"), STR_INIT("."),
+        STR_INIT(""),           STR_INIT("good.test\0"), STR_INIT("go od.test"), STR_INIT("g\xc3\xb6od.test"),
+        STR_INIT(".good.test"), STR_INIT("good..test"),  STR_INIT("."),
     };
     char name[HOST_MAX];
 

@@ -34,7 +34,8 @@ static int open_socket(int type, uint32_t address, uint16_t port)
 /* blast-check.invalid (RFC 6761: nobody's), type A. */
 static bool knows_no_stranger(void)
 {
-    static const unsigned char question[] = "\x42\x47\1\0\0\1\0\0\0\0\0\0\x0b" "blast-check" "\7" "invalid" "\0\0\1\0\1";
+    static const unsigned char question[] =
+        "\x42\x47\1\0\0\1\0\0\0\0\0\0\x0b" "blast-check" "\7" "invalid" "\0\0\1\0\1";
     unsigned char answer[512];
     struct in_addr router;
 
@@ -56,8 +57,10 @@ static bool reaches_stranger(void)
 void probe_gateway(const struct jail_policy *p, struct jail_report *r)
 {
     if (!knows_no_stranger()) {
-        jail_report_lower(r, JAIL_SET_OUTBOUND, JAIL_NOT_ENFORCED, "it was tried: blast-gate does not answer inside", NULL);
-        jail_report_lower(r, JAIL_SET_NETWORK, JAIL_ADVISORY, "it was tried: blast-gate does not answer inside", NULL);
+        static const char why[] = "it was tried: blast-gate does not answer inside";
+
+        jail_report_lower(r, JAIL_SET_OUTBOUND, JAIL_NOT_ENFORCED, why, NULL);
+        jail_report_lower(r, JAIL_SET_NETWORK, JAIL_ADVISORY, why, NULL);
     }
     /* With allowed addresses this one could be among them. */
     if (p->n_allowed_networks == 0 && reaches_stranger())
