@@ -63,7 +63,8 @@ static void leads_names_to_nothing_private(void **state)
     } cases[] = {
         { "8.8.8.8", true },         { "203.0.113.9", true },
         { "127.0.0.1", false },      { "10.1.2.3", true },
-        { "10.1.2.4", false },       { "172.16.0.1", false },       { "172.32.0.1", true },     { "192.168.1.1", false },
+        { "10.1.2.4", false },       { "172.16.0.1", false },
+        { "172.32.0.1", true },      { "192.168.1.1", false },
         { "169.254.169.254", false }, { "100.64.0.1", false },      { "224.0.0.1", false },     { "0.0.0.0", false },
         { "255.255.255.255", false }, { "198.18.0.1", false },      { "2001:db8::1", true },    { "::1", false },
         { "fe80::1", false },        { "fd00::1", false },          { "ff02::1", false },       { "::", false },
