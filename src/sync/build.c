@@ -131,8 +131,9 @@ static bool prepare(struct build *b, struct err *e)
         return false;
     if (!build_room_install(b->job, &b->room, b->system.requires, b->system.n_requires, e))
         return err_wrap(e, "install what its build requires");
-    if (!build_call(b, hook_of(b, "get_requires_for_build_wheel", "get_requires_for_build_editable"), NULL, &answer, e) ||
-        !build_answer_list(answer, b->a, &more, e) ||
+    const char *hook = hook_of(b, "get_requires_for_build_wheel", "get_requires_for_build_editable");
+
+    if (!build_call(b, hook, NULL, &answer, e) || !build_answer_list(answer, b->a, &more, e) ||
         !check_requires(b, more, e))
         return false;
     return more.n == 0 || build_room_install(b->job, &b->room, more.p, more.n, e) ||

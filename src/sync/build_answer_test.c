@@ -26,8 +26,9 @@ static void takes_a_name_and_what_is_missing(void **state)
 static void refuses_names_that_lead_elsewhere(void **state)
 {
     static const char *const bad[] = {
-        "{\"value\": \"../x.whl\"}", "{\"value\": \"/x.whl\"}", "{\"value\": \"..\"}", "{\"value\": \"\"}", "{\"value\": 7}",
-        "{\"value\": \"a\\u0000b\"}",  "{}",                       "[]",                   "",                   "{\"value\":",
+        "{\"value\": \"../x.whl\"}", "{\"value\": \"/x.whl\"}",    "{\"value\": \"..\"}", "{\"value\": \"\"}",
+        "{\"value\": 7}",            "{\"value\": \"a\\u0000b\"}", "{}",                 "[]",
+        "",                          "{\"value\":",
     };
 
     (void)state;

@@ -31,7 +31,8 @@ static void splits_repository_and_revision(void **state)
 
         if (!git_source_parse(str_of(cases[i].text), &s, &e) || !str_eq(s.url, str_of(cases[i].url)) ||
             !str_eq(s.revision, str_of(cases[i].revision)))
-            fail_msg("%s: '" STR_FMT "' at '" STR_FMT "' %s", cases[i].text, STR_ARG(s.url), STR_ARG(s.revision), e.text);
+            fail_msg("%s: '" STR_FMT "' at '" STR_FMT "' %s", cases[i].text, STR_ARG(s.url), STR_ARG(s.revision),
+                     e.text);
     }
 }
 
@@ -63,7 +64,10 @@ static void tells_paths_from_extras(void **state)
     static const struct {
         const char *text, *path, *extras;
     } cases[] = {
-        { "./lib", "./lib", "" }, { ".[a,b]", ".", "[a,b]" }, { "./x[y", "./x[y", "" }, { "/a[1]/b[c]", "/a[1]/b", "[c]" },
+        { "./lib", "./lib", "" },
+        { ".[a,b]", ".", "[a,b]" },
+        { "./x[y", "./x[y", "" },
+        { "/a[1]/b[c]", "/a[1]/b", "[c]" },
     };
 
     (void)state;

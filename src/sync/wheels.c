@@ -16,6 +16,7 @@
 #include "install/unpack.h"
 #include "pep/name.h"
 #include "pep/tag.h"
+#include "pep/version.h"
 #include "pep/wheel_name.h"
 #include "sync/build.h"
 #include "sync/origin.h"
@@ -358,6 +359,19 @@ static bool find_built(struct job_list *j, const struct pkg_job *job, struct pkg
     return true;
 }
 
+/* What was resolved must be what was built. A local part may hold the day of the build. */
+static bool same_release(struct arena *a, const struct pkg_wheel *p, struct err *e)
+{
+    struct str built = p->entry.version, locked = p->package->version;
+    struct version x, y;
+
+    if (locked.n == 0 || !version_parse(str_sub(built, 0, str_find(built, '+')), a, &x) ||
+        !version_parse(str_sub(locked, 0, str_find(locked, '+')), a, &y) || version_cmp(&x, &y) == 0)
+        return true;
+    return err_set(e, ERR_PACKAGE, "the build of " STR_FMT " made version " STR_FMT ", its metadata said " STR_FMT,
+                   STR_ARG(p->package->name), STR_ARG(built), STR_ARG(locked));
+}
+
 static bool build_one(struct job_list *j, const struct pkg_job *job, struct missing *m, struct err *e)
 {
     struct pkg_wheel *p = m->wheel;
@@ -392,7 +406,7 @@ static bool build_one(struct job_list *j, const struct pkg_job *job, struct miss
         return err_set(e, ERR_CACHE, "the store lost '" STR_FMT "' just after it was made", STR_ARG(built.file));
     p->sha256 = built.sha256;
     p->have = true;
-    return true;
+    return same_release(j->w->a, p, e);
 }
 
 static bool build_all(struct job_list *j, const struct pkg_job *job, struct err *e)

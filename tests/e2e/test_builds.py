@@ -220,3 +220,9 @@ def test_a_killed_build_leaves_nothing_that_stays(project, index):
     index.add(dynamic("built", "1.0"))
     project("install", "built", "--no-build-sandbox")
     assert os.listdir(rooms) == []
+
+
+def test_a_build_that_makes_another_version_is_refused(project, index):
+    index.add(make_sdist("built", "1.0", backend=own_backend("built", "2.0")))
+    r = project("install", "built", "--no-build-sandbox", code=1)
+    assert "made version 2.0, its metadata said 1.0" in r.stderr, r
