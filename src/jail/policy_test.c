@@ -17,11 +17,25 @@ static const struct jail_path some_paths[] = {
 };
 static const struct str some_names[] = { STR_INIT("iops_limit"), STR_INIT("sandbox.resources.cpu_limit") };
 
+static const struct str some_hosts[] = { STR_INIT("good.test"), STR_INIT("*.good.test") };
+static const struct str some_networks[] = { STR_INIT("203.0.113.0/24") };
+static const uint16_t some_ports[] = { 443, 65535 };
+
 static const struct jail_policy some_policy = {
     .level = JAIL_CONTAINER,
     .network = JAIL_NET_NONE,
     .strictness = JAIL_PERMISSIVE,
-    .limits = { 1500, UINT64_C(1) << 40, 2, 3, 4, 5 },
+    .limits = { 1500, UINT64_C(1) << 40, 2, 3, 4, 5, 6 },
+    .variable = some_names,
+    .n_variables = COUNT(some_names),
+    .allowed_name = some_hosts,
+    .n_allowed_names = COUNT(some_hosts),
+    .allowed_network = some_networks,
+    .n_allowed_networks = COUNT(some_networks),
+    .allowed_port = some_ports,
+    .n_allowed_ports = COUNT(some_ports),
+    .inbound_port = some_ports + 1,
+    .n_inbound_ports = 1,
     .path = some_paths,
     .n_paths = COUNT(some_paths),
     .degraded = some_names,
@@ -54,7 +68,24 @@ static void reads_what_it_wrote(void **state)
     assert_int_equal(first.n, second.n);
     assert_memory_equal(first.p, second.p, first.n);
     assert_int_equal(back.limits.memory, UINT64_C(1) << 40);
-    assert_true(str_eq(back.path[2].path, some_paths[2].path));
+    assert_int_equal(back.limits.bandwidth, 6);
+    assert_int_equal(back.n_paths, COUNT(some_paths));
+    for (size_t i = 0; i < COUNT(some_paths); i++) {
+        assert_true(str_eq(back.path[i].path, some_paths[i].path));
+        assert_int_equal(back.path[i].access, some_paths[i].access);
+        assert_int_equal(back.path[i].needed, some_paths[i].needed);
+        assert_int_equal(back.path[i].may_lack, some_paths[i].may_lack);
+        assert_int_equal(back.path[i].keep_owner, some_paths[i].keep_owner);
+        assert_true(str_eq(back.path[i].target, some_paths[i].target));
+    }
+    assert_true(back.n_variables == 2 && str_eq(back.variable[1], some_names[1]));
+    assert_true(back.n_degraded == 2 && str_eq(back.degraded[0], some_names[0]));
+    assert_true(back.n_allowed_names == 2 && str_eq(back.allowed_name[1], some_hosts[1]));
+    assert_true(back.n_allowed_networks == 1 && str_eq(back.allowed_network[0], some_networks[0]));
+    assert_true(back.n_allowed_ports == 2 && back.allowed_port[1] == 65535);
+    assert_true(back.n_inbound_ports == 1 && back.inbound_port[0] == 65535);
+    assert_true(str_eq(back.hostname, some_policy.hostname) && str_eq(back.home, some_policy.home));
+    assert_true(back.level == JAIL_CONTAINER && back.network == JAIL_NET_NONE && back.strictness == JAIL_PERMISSIVE);
 }
 
 static void has_a_digest_of_its_own_for_each_policy(void **state)

@@ -74,7 +74,9 @@ static void what_is_refused_depends_on_the_policy(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct jail_policy p = { .level = cases[i].level, .strictness = cases[i].strictness, .degraded = lacks, .n_degraded = 1 };
+        struct jail_policy p = {
+            .level = cases[i].level, .strictness = cases[i].strictness, .degraded = lacks, .n_degraded = 1
+        };
         struct jail_report r = { 0 };
 
         jail_report_set(&r, cases[i].setting, cases[i].state, NULL);
