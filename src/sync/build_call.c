@@ -194,6 +194,23 @@ static void show_output(void *ctx)
     watch_show(b->job->watch, b->shown, 0, 0, 0, 0);
 }
 
+/* What an editable build may not write to, though it lies in its tree: others run or obey it outside of the sandbox. */
+static const char *const *kept_from(const struct build *b)
+{
+    static const char *const name[] = { ".git", ".hg", ".venv", ".envrc", "blast.toml" };
+    const char **list = ARENA_ARRAY(b->a, const char *, COUNT(name) + 1);
+    struct stat st;
+    size_t n = 0;
+
+    for (size_t i = 0; i < COUNT(name); i++) {
+        list[n] = arena_printf(b->a, "%s/%s", b->source->tree, name[i]).p;
+        if (lstat(list[n], &st) == 0 && (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)))
+            n++;
+    }
+    list[n] = NULL;
+    return list;
+}
+
 static bool run_in_sandbox(struct build *b, const char *const *argv, const char *const *add, struct buf *log,
                            int *code, struct err *e)
 {
@@ -225,7 +242,7 @@ static bool run_in_sandbox(struct build *b, const char *const *argv, const char 
         .wall_ms = wall_ms(b),
         .tick = show_output,
         .ctx = b,
-        .ro = b->source->editable ? NULL : tree,
+        .ro = b->source->editable ? kept_from(b) : tree,
         .rw = b->source->editable ? tree : NULL,
     };
 

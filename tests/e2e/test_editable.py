@@ -221,6 +221,21 @@ def test_a_build_is_in_the_audit_log_and_its_output_is_kept(project, index, how)
     assert "--- build_wheel" in log and ("sandbox: none" in log) == bool(how), log
 
 
+def test_an_editable_build_leaves_alone_what_runs_outside(project, index, how):
+    """Hooks of git and the environment lie in the tree; the same build writes them without the sandbox."""
+    tree = make_tree(project.path, "app")
+    (tree / ".git/hooks").mkdir(parents=True)
+    with open(tree / "backend.py", "a") as f:
+        f.write("\nold = build_editable\ndef build_editable(*a):\n    open('own', 'w').close()\n"
+                "    try: open('.git/hooks/post-checkout', 'w').close()\n    except OSError: pass\n"
+                "    try: os.rename('.git', '.git2'); os.rename('.git2', '.git')\n    except OSError: pass\n"
+                "    else: open('moved', 'w').close()\n    return old(*a)\n")
+    project("sync", *how)
+    assert project.installed_by_python() == {"app": "1.0"} and (tree / "own").exists()
+    assert (tree / ".git/hooks/post-checkout").exists() == bool(how)
+    assert (tree / "moved").exists() == bool(how)
+
+
 def test_a_build_has_its_time(project, index, how):
     tree = make_tree(project.path / "lib")
     with open(tree / "backend.py", "a") as f:
