@@ -343,6 +343,48 @@ def test_many_half_open_connections_stay_small(cell):
         p.wait()
 
 
+def test_the_gateway_has_given_up_what_it_does_not_need(cell):
+    p = cell.start("python", "-c", HOLD)
+    try:
+        assert p.stdout.readline() == "open\n"
+        gates = gates_of(p.pid)
+        assert len(gates) == 5  # and the four that look names up, which are forked from it
+        status = dict(line.split(":\t", 1) for line in Path(f"/proc/{gates[0]}/status").read_text().splitlines())
+        assert status["Seccomp"].strip() == "2" and status["NoNewPrivs"].strip() == "1"
+        for gate in gates:
+            own = dict(line.split(":\t", 1) for line in Path(f"/proc/{gate}/status").read_text().splitlines())
+            assert int(own["CapEff"], 16) == 0 and int(own["CapPrm"], 16) == 0
+            uids = set(own["Uid"].split())
+            assert uids == {str(NOBODY)} if cell.user == "nobody" else not uids & {"0", str(NOBODY)}, uids
+            assert not [f for f in Path(f"/proc/{gate}/fd").iterdir() if os.readlink(f).startswith("/dev/pts")]
+    finally:
+        p.kill()
+        p.wait()
+
+
+def test_refusals_without_end_do_not_fill_the_audit_log(cell):
+    before = len(cell.events())
+    code = ("import socket, time\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(('10.0.2.2', 53))\n"
+            "q = b'\\0\\1\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0\\5other\\4test\\0\\0\\1\\0\\1'\n"
+            "for i in range(3000): s.send(q); s.recv(512)\n"
+            "time.sleep(0.2); s.send(q); s.recv(512)")
+    cell.run("python", "-c", code)
+    events = cell.events()[before:]
+    assert 0 < len(events) < 1000 and sum(e.get("left_out", 0) for e in events) + len(events) >= 2900, len(events)
+
+
+def test_without_the_program_nothing_gets_out_and_it_says_so(cell):
+    alone = cell.top / "alone"
+    alone.mkdir(exist_ok=True)
+    shutil.copy(Path(cell.program).parent / "blast-jail", alone)
+    env = {"BLAST_JAIL": str(alone / "blast-jail")}
+    p = cell.run("python", "gateway_attempts.py", "inside", "true_address_of_allowed", env=env)
+    assert json.loads(p.stdout) == {"true_address_of_allowed": "ENETUNREACH"}
+    assert "allow_outbound is not enforced" in p.stderr and "blast-gate" in p.stderr
+    strict = cell.run("true", env={**env, "BLAST_SECURITY_DEFAULT_POLICY": "strict"}, code=125)
+    assert "allow_outbound is not enforced" in strict.stderr
+
+
 def test_check_says_by_what_it_is_kept(cell):
     p = cell.blast("sandbox", "check", "--json", env={"BLAST_SANDBOX_NETWORK_BANDWIDTH_LIMIT": "1000000"})
     rows = {r["setting"]: r for r in json.loads(p.stdout)["enforcement"]["settings"]}
