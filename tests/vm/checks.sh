@@ -124,6 +124,25 @@ held() {
     judge "iops_limit holds" "$code $out" between "$out" 1500 10000
 }
 
+born() { # in its group: nobody is moved into it
+    t=/sys/kernel/tracing
+    mount -t tracefs tracefs $t 2>/dev/null
+    if ! [ -e $t/events/cgroup/cgroup_attach_task/enable ]; then
+        echo "# this kernel does not trace cgroups"
+        return 0
+    fi
+    echo 1 >$t/events/cgroup/cgroup_attach_task/enable
+    mkdir $C/elsewhere
+    sh -c "echo \$\$ >$C/elsewhere/cgroup.procs"
+    inside ${L}MEMORY_LIMIT=100M -- run --no-sync -- cat /proc/self/cgroup
+    moved=$(grep cgroup_attach_task $t/trace)
+    judge "a move is seen" "$moved" has "$moved" elsewhere
+    judge "the sandbox is born in its group" "$out $moved" test -z "$(echo "$moved" | grep blast-)"
+    judge "its group is the root of what it sees" "$out" has "$out" '0::/'
+    echo 0 >$t/events/cgroup/cgroup_attach_task/enable
+    rmdir $C/elsewhere
+}
+
 left() { # nothing
     judge "no cgroup is left" "$(find $C -name 'blast-*-*')" soon no_group
     for whom in blast blast-jail; do
@@ -147,6 +166,7 @@ if [ "$who" ]; then
     plain
     told
     [ "$place" = none ] || held
+    [ "$who" != root ] || born
     [ "$place" = none ] || left
     echo "# $who: done, up $(cut -d ' ' -f 1 /proc/uptime) s"
     exit 0
