@@ -89,7 +89,7 @@ static bool name_words(struct cmd *c, struct workspace *w, struct err *e)
     for (size_t i = 0; i < c->options.words.n; i++) {
         struct str *word = &c->options.words.p[i];
 
-        if (is_unnamed(*word) && origin_is(*word) && !origin_requirement(w, *word, false, word, e))
+        if (is_unnamed(*word) && !origin_requirement(w, *word, false, word, e))
             return err_wrap(e, "install '" STR_FMT "'", STR_ARG(*word));
     }
     return true;

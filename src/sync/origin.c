@@ -16,6 +16,7 @@
 #include "pep/metadata.h"
 #include "pep/name.h"
 #include "pep/sdist_name.h"
+#include "pep/wheel_name.h"
 #include "sync/build.h"
 #include "sync/origin_git.h"
 #include "sync/origin_state.h"
@@ -261,6 +262,18 @@ bool origin_look(const struct pkg_job *job, struct str url, bool editable, const
 
 /* ------------------------------------------------------------ names for what has none */
 
+/* A wheel's file says its name. */
+static bool name_wheel(struct workspace *w, struct str url, struct str extras, struct str *out, struct err *e)
+{
+    struct str file;
+    struct wheel_name n;
+
+    if (!url_file_name(w->a, url, &file, e) || !wheel_name_parse(file, &n, e))
+        return false;
+    *out = arena_printf(w->a, STR_FMT STR_FMT " @ " STR_FMT, STR_ARG(n.project), STR_ARG(extras), STR_ARG(url));
+    return true;
+}
+
 bool origin_requirement(struct workspace *w, struct str text, bool editable, struct str *out, struct err *e)
 {
     struct timings timings = { 0 };
@@ -282,6 +295,8 @@ bool origin_requirement(struct workspace *w, struct str text, bool editable, str
         free(real);
         err_clear(e);
     }
+    if (!origin_is(url))
+        return name_wheel(w, url, extras, out, e);
     if (!workspace_python(w, e) || !origin_look(&job, url, editable, &o, e))
         return false;
     *out = arena_printf(w->a, STR_FMT STR_FMT " @ " STR_FMT, STR_ARG(o->name), STR_ARG(extras), STR_ARG(url));

@@ -295,6 +295,14 @@ def test_lines_of_a_file_go_into_the_project(project, index):
     assert 'lib = "lib"' in text and "other @ file://" in text
 
 
+def test_a_wheel_by_path_goes_into_the_project(project, index):
+    wheel = make_wheel("demo", "1.0")
+    (project.path / wheel.name).write_bytes(wheel.data)
+    project("install", f"./{wheel.name}")
+    assert project.installed_by_python() == {"demo": "1.0"}
+    assert f"demo @ {(project.path / wheel.name).as_uri()}" in project.read("pyproject.toml")
+
+
 def test_extras_of_a_directory(project, index):
     index.add(make_wheel("more", "1.0"))
     tree = make_tree(project.path / "lib")
