@@ -92,6 +92,7 @@ bool queue_add(struct queue *q, const struct queue_new *n, int64_t now, struct q
         join_reason(j, cut_reason(n->reason));
         j->priority = MIN(j->priority, n->priority);
         j->not_before = 0; /* there is news: what failed before may succeed now */
+        j->attempts = 0;
         q->changed = true;
         *out = j;
         return true;
