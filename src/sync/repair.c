@@ -188,7 +188,8 @@ void repair_find(const struct pkg_job *job, const struct solve_dep *root, const 
     uint32_t culprit[TRIALS_MAX];
     uint32_t n = solve_culprits(failed, culprit, TRIALS_MAX);
     size_t at, before = SIZE_MAX;
-    /* Where a decision is to be parked, also in a run that needed nothing of the index: without a way out there is none. */
+    /* Where a decision is to be parked, also in a run that needed nothing of the index: without a way out there is
+     * none. */
     bool ask = job->net->http || job->w->request->failure;
     struct budget b = { .ask = ask, .end = clock_ms() + BUDGET_MS };
 

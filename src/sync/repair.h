@@ -2,8 +2,8 @@
  *
  * One of the user's requirements that take part in the failure is relaxed at a time (its bound taken away, its extras
  * left out, or the whole of it when it has no bound), and the rest is resolved again: from what the cache holds, and by
- * asking the index, for a short while, where it has just answered this very command or a decision is to be parked, which
- * needs a way out. Another failure that is known already costs no request.
+ * asking the index, for a short while, where it has just answered this very command or a decision is to be parked,
+ * which needs a way out. Another failure that is known already costs no request.
  *
  *     works without the bound in flask<2 (pyproject.toml:7): flask 3.1.3 would be taken
  */
