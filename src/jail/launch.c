@@ -407,7 +407,8 @@ static void pass_signal(struct launch *l, int sig, bool group)
     (void)link_send(l->link, &m, -1);
 }
 
-/* Ctrl-Z: so do we and our parent, which the shell knows, and go on with it. */
+/* Ctrl-Z: our parent stops, which the shell knows. We leave the terminal and wait for the SIGCONT that the shell sends to
+ * the group: to stop as well would lose one that comes at that moment. */
 static void stop_too(struct launch *l)
 {
     if (!l->order.h.foreground)
@@ -415,7 +416,6 @@ static void stop_too(struct launch *l)
     if (l->terminal)
         pty_detach(&l->pty);
     (void)kill(getppid(), SIGSTOP);
-    (void)kill(getpid(), SIGSTOP);
 }
 
 static void take_signal(struct launch *l)

@@ -62,7 +62,7 @@ void pty_resize(struct pty *t)
 
 void pty_poll(const struct pty *t, struct pollfd p[2])
 {
-    bool reads = t->in >= 0 && t->to_n == 0 && is_foreground(t);
+    bool reads = t->raw && t->in >= 0 && t->to_n == 0 && is_foreground(t); /* detached, the input is the shell's */
 
     p[0] = (struct pollfd){ reads ? t->in : -1, POLLIN, 0 };
     p[1] = (struct pollfd){ t->ended ? -1 : t->master, (short)(POLLIN | (t->to_n ? POLLOUT : 0)), 0 };
@@ -106,7 +106,7 @@ static void read_master(struct pty *t)
 
 void pty_relay(struct pty *t, const struct pollfd p[2])
 {
-    if (p[0].revents & (POLLIN | POLLHUP)) {
+    if (t->raw && p[0].revents & (POLLIN | POLLHUP)) {
         ssize_t k = read(t->in, t->to, sizeof t->to);
 
         if (k > 0)
