@@ -102,9 +102,9 @@ struct names {
 };
 
 /* "a" covers "a.b": a package says for all that is below it. */
-static bool covers(struct str package, struct str module)
+static bool covers(struct str outer, struct str inner)
 {
-    return str_starts(module, package) && (module.n == package.n || module.p[package.n] == '.');
+    return str_starts(inner, outer) && (inner.n == outer.n || inner.p[outer.n] == '.');
 }
 
 static void add_name(struct names *v, struct str name)
