@@ -407,8 +407,8 @@ static void pass_signal(struct launch *l, int sig, bool group)
     (void)link_send(l->link, &m, -1);
 }
 
-/* Ctrl-Z: our parent stops, which the shell knows. We leave the terminal and wait for the SIGCONT that the shell sends to
- * the group: to stop as well would lose one that comes at that moment. */
+/* Ctrl-Z: our parent stops, which the shell knows. We leave the terminal and wait for the SIGCONT that the shell sends
+ * to the group: to stop as well would lose one that comes at that moment. */
 static void stop_too(struct launch *l)
 {
     if (!l->order.h.foreground)
