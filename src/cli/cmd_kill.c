@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "cli/activate_cmd.h"
+#include "cli/cell.h"
 #include "cli/common.h"
 #include "cli/daemon_link.h"
 #include "cli/directive.h"
@@ -84,13 +85,17 @@ static bool may_end(const struct cmd *c, const struct processes *list)
                                    STR_ARG(names)).p);
 }
 
-static void end_processes(const struct cmd *c, struct processes *list, struct killed *k)
+static void end_processes(const struct cmd *c, const struct workspace *w, struct processes *list, struct killed *k)
 {
     if (!may_end(c, list)) {
         k->left = list->n;
         ui_note("left running: " STR_FMT, STR_ARG(processes_text(list, c->a)));
         return;
     }
+    size_t cells = cell_stop(w);
+
+    if (cells)
+        ui_note("ended the sandbox of the environment");
     k->ended = list->n;
     processes_end(list);
     if (k->ended)
@@ -177,7 +182,7 @@ bool cmd_kill(struct cmd *c, struct err *e)
     }
     if (!find(c, &w, &list, e))
         return false;
-    end_processes(c, &list, &k);
+    end_processes(c, &w, &list, &k);
     bool subshell = activate_is_active(&w) && activate_is_subshell();
 
     if (!subshell && !leave(c, &w, &k, e))

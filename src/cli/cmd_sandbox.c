@@ -1,5 +1,6 @@
 /* blast sandbox: what the sandbox would be. check makes one for real that runs nothing, show prints the policy. */
 #include "base/err.h"
+#include "cli/cell.h"
 #include "cli/common.h"
 #include "cli/inside.h"
 #include "cli/outside.h"
@@ -107,6 +108,18 @@ static bool show(struct cmd *c, const struct jail_policy *p)
     return true;
 }
 
+/* Plumbing: blast run starts it. */
+static bool keep(struct cmd *c, struct err *e)
+{
+    const struct str *word = c->options.words.p;
+    struct cell_words words = { arena_cstr(c->a, word[1]), arena_cstr(c->a, word[2]), arena_cstr(c->a, word[3]) };
+    struct request r;
+    AUTO_WORKSPACE w = { 0 };
+
+    common_request(c, &r);
+    return common_open(c, &r, &w, e) && cell_keep(&w, &words, e);
+}
+
 bool cmd_sandbox(struct cmd *c, struct err *e)
 {
     struct request r;
@@ -115,6 +128,8 @@ bool cmd_sandbox(struct cmd *c, struct err *e)
     struct str verb = c->options.words.n ? c->options.words.p[0] : STR("show");
     bool checks = str_eq(verb, STR("check")), lists = str_eq(verb, STR("connections"));
 
+    if (str_eq(verb, STR("keep")) && c->options.words.n == 4)
+        return keep(c, e);
     if (c->options.words.n > 1 || (!checks && !str_eq(verb, STR("show")) && !lists)) {
         (void)err_set(e, ERR_CONFIG,
                       "'" STR_FMT "' is no verb of blast sandbox", STR_ARG(c->options.words.p[c->options.words.n - 1]));

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "cli/cell.h"
 #include "cli/activate_cmd.h"
 #include "cli/common.h"
 #include "cli/daemon_link.h"
@@ -38,6 +39,8 @@ struct facts {
     struct str trouble;
     const char *state; /* one word: see state_text() */
     struct str not_enforced;
+    struct cell_use *cells;
+    size_t n_cells;
     struct trust trust;
     struct watched daemon;
     struct inuse *older; /* processes on older generations */
@@ -203,6 +206,7 @@ static bool gather(struct cmd *c, struct workspace *w, struct facts *f, struct e
     struct err ignored = { 0 };
 
     f->not_enforced = env_layer_unenforced(w);
+    f->cells = cell_look(w, c->a, &f->n_cells);
     if (env_is_there(w->env_path) && !gather_env(c, w, f, e))
         return false;
     if (f->there && !decision_list(w, &f->decisions, &f->n_decisions, &ignored))
@@ -288,6 +292,13 @@ static const char *trust_text(const struct trust *t)
     return "";
 }
 
+static struct str cell_text(struct arena *a, const struct cell_use *u)
+{
+    return arena_printf(a, "in the sandbox: " STR_FMT "  (%llu processes, %.1f MB, %.1f s of processor)",
+                        STR_ARG(u->commands.n ? u->commands : STR("nothing now")), (unsigned long long)u->processes,
+                        (double)u->memory / 1e6, (double)u->cpu_us / 1e6);
+}
+
 static void print_text(struct cmd *c, const struct workspace *w, const struct facts *f)
 {
     struct arena *a = c->a;
@@ -318,6 +329,8 @@ static void print_text(struct cmd *c, const struct workspace *w, const struct fa
                                        STR_ARG(f->not_enforced))
                         : w->config.found ? STR("all that blast.toml asks for is enforced")
                                           : STR("no blast.toml: nothing is asked for, nothing is enforced"));
+    for (size_t i = 0; i < f->n_cells; i++)
+        line(i ? "" : "running", cell_text(a, &f->cells[i]));
     line("trust", str_of(trust_text(&f->trust)));
     line("store", arena_printf(a, "%zu wheel%s (blast cache size measures it)", f->wheels, f->wheels == 1 ? "" : "s"));
 }
@@ -388,6 +401,11 @@ static void print_json(const struct workspace *w, const struct facts *f)
     json_write_member(&r.w, "last_error", f->last.word == STATUS_FAILED ? f->last.notice : STR(""));
     json_write_member_cstr(&r.w, "trust", trust[f->trust.level]);
     json_write_member(&r.w, "not_enforced", f->not_enforced);
+    json_write_key(&r.w, STR("sandboxes"));
+    json_write_array_begin(&r.w);
+    for (size_t i = 0; i < f->n_cells; i++)
+        json_write_raw(&r.w, f->cells[i].json);
+    json_write_array_end(&r.w);
     json_write_member_u64(&r.w, "store_wheels", f->wheels);
     json_older(&r.w, f);
     json_daemon(&r.w, &f->daemon);

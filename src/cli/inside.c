@@ -5,12 +5,12 @@
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/err.h"
+#include "cli/cell.h"
 #include "cli/common.h"
 #include "cli/outside.h"
 #include "cli/ui.h"
 #include "jail/compile.h"
 #include "jail/run.h"
-#include "sync/audit.h"
 #include "sync/trust.h"
 
 bool inside_wanted(struct cmd *c, struct workspace *w, bool *wanted, struct err *e)
@@ -110,14 +110,17 @@ struct str inside_summary(struct arena *a, const struct jail_policy *p, const st
 }
 
 struct running {
-    struct workspace *w;
     const struct jail_policy *p;
+    bool made; /* else it was said when it was */
 };
 
 static void say(void *ctx, const struct jail_report *r)
 {
-    const struct jail_policy *p = ((const struct running *)ctx)->p;
+    const struct running *run = ctx;
+    const struct jail_policy *p = run->p;
 
+    if (!run->made)
+        return;
     if (r->level != p->level)
         ui_warn("the sandbox is at level %s, not %s: %s%s", jail_level_word(r->level), jail_level_word(p->level),
                 r->row[JAIL_SET_ISOLATION].reason, line_end());
@@ -128,34 +131,6 @@ static void say(void *ctx, const struct jail_report *r)
             ui_note("sandbox: %s is not enforced: %s%s", jail_setting_name((enum jail_setting)s),
                     row->reason ? row->reason : "no mechanism here", line_end());
     }
-}
-
-static void note_connection(void *ctx, struct str event)
-{
-    outside_record(((const struct running *)ctx)->w, event);
-}
-
-static void record(struct cmd *c, struct workspace *w, const struct jail_policy *p, const struct jail_result *r,
-                   char *const *argv)
-{
-    AUTO_BUF b = { .limit = AUDIT_LINE_MAX };
-    char digest[JAIL_DIGEST];
-    struct json_write j;
-
-    jail_policy_digest(p, digest);
-    json_write_init(&j, &b, false);
-    json_write_object_begin(&j);
-    json_write_member_cstr(&j, "command", argv[0]);
-    json_write_member_cstr(&j, "policy", digest);
-    json_write_member_u64(&j, "exit", (uint64_t)r->code);
-    json_write_member_cstr(&j, "limit", r->limit);
-    if (r->reported) {
-        json_write_key(&j, STR("enforcement"));
-        jail_report_write(&r->report, &j);
-    }
-    json_write_object_end(&j);
-    if (json_write_end(&j))
-        audit_record(w, AUDIT_SANDBOX, 0, arena_str(c->a, buf_done(&b)));
 }
 
 /* ------------------------------------------------------------ running */
@@ -192,8 +167,7 @@ bool inside_run(struct cmd *c, struct workspace *w, char *const *argv, struct er
     };
     struct jail_policy p;
     struct jail_result r;
-    struct running running = { w, &p };
-    struct outside outside = { .dir = -1 };
+    struct running running = { &p, false };
 
     if (!inside_policy(c, w, &p, e))
         return false;
@@ -204,17 +178,11 @@ bool inside_run(struct cmd *c, struct workspace *w, char *const *argv, struct er
         .fd = { 0, 1, 2 },
         .reported = say,
         .ctx = &running,
-        .connected = note_connection,
         .foreground = true,
     };
-    if (p.n_allowed_ports || p.n_inbound_ports) {
-        outside_open(w, &outside);
-        command.control = outside.fd;
-    }
-    bool ok = jail_run(&p, &command, c->a, &r, e);
+    struct cell_job job = { &p, &command, &running.made };
+    bool ok = cell_run(c, w, &job, &r, e);
 
-    outside_close(&outside);
-    record(c, w, &p, &r, argv);
     c->exit_code = r.code;
     if (ok && r.limit)
         ui_warn("'%s' was ended by the sandbox: %s", argv[0], r.limit);

@@ -11,12 +11,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/fd.h"
-#include "base/file.h"
-#include "base/hash.h"
-#include "base/sha256.h"
 #include "base/vec.h"
 #include "build_config.h"
 #include "cli/common.h"
+#include "cli/sockets.h"
 #include "cli/ui.h"
 #include "codec/json.h"
 #include "lock/lock.h"
@@ -88,50 +86,20 @@ const char *const *outside_index_hosts(struct cmd *c, const struct workspace *w)
 
 /* ------------------------------------------------------------ the control socket */
 
-/* The directory may lie deep: the address of a socket has 108 bytes. */
-static bool address_of(int dir, const char *name, struct sockaddr_un *out)
-{
-    *out = (struct sockaddr_un){ .sun_family = AF_UNIX };
-    return (size_t)snprintf(out->sun_path, sizeof out->sun_path, "/proc/self/fd/%d/%s", dir, name) <
-           sizeof out->sun_path;
-}
-
-static void project_mark(const struct workspace *w, char out[17])
-{
-    unsigned char sum[HASH_SHA256];
-    struct sha256 s;
-
-    sha256_init(&s);
-    sha256_add(&s, w->where.dir, strlen(w->where.dir));
-    sha256_finish(&s, sum);
-    hash_hex(sum, 8, out);
-}
-
-static bool open_dir(const struct workspace *w, bool make, int *dir)
-{
-    struct err ignored = { 0 }; /* then there is no table to ask for */
-    AUTO_BUF path = { .limit = 4096 };
-
-    (void)buf_printf(&path, "%s/gate", w->dirs.state);
-    if (buf_done(&path).n == 0 || (make && !file_make_dirs(AT_FDCWD, path.p, 0700, &ignored)))
-        return false;
-    return fd_open_dir(AT_FDCWD, path.p, dir, &ignored);
-}
-
 void outside_open(const struct workspace *w, struct outside *out)
 {
     struct sockaddr_un at;
-    char mark[17];
+    char mark[SOCKETS_MARK];
 
     *out = (struct outside){ .dir = -1 };
-    if (!open_dir(w, true, &out->dir))
+    if (!sockets_open_dir(w, "gate", true, &out->dir))
         return;
-    project_mark(w, mark);
+    sockets_mark(w, mark);
     (void)snprintf(out->name, sizeof out->name, "%s-%d.sock", mark, (int)getpid());
     (void)unlinkat(out->dir, out->name, 0); /* of a process that had this number before */
     AUTO_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    if (fd >= 0 && address_of(out->dir, out->name, &at) && bind(fd, (struct sockaddr *)&at, sizeof at) == 0 &&
+    if (fd >= 0 && sockets_address(out->dir, out->name, &at) && bind(fd, (struct sockaddr *)&at, sizeof at) == 0 &&
         fchmodat(out->dir, out->name, 0600, 0) == 0 && listen(fd, 8) == 0)
         out->fd = fcntl(fd, F_DUPFD_CLOEXEC, 10); /* out of the way of what is handed over */
     if (out->fd < 0)
@@ -169,7 +137,7 @@ static bool ask(int dir, const char *name, struct arena *a, struct str *out)
     struct err ignored = { 0 };
     struct sockaddr_un at;
 
-    if (fd < 0 || !address_of(dir, name, &at) ||
+    if (fd < 0 || !sockets_address(dir, name, &at) ||
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0 ||
         connect(fd, (struct sockaddr *)&at, sizeof at) < 0)
         return false;
@@ -265,13 +233,14 @@ bool outside_connections(struct cmd *c, const struct workspace *w, struct err *e
 {
     VEC(struct str) tables = { 0 };
     AUTO_FD dir = -1;
-    char mark[17];
+    char mark[SOCKETS_MARK];
     DIR *list = NULL;
     int copy;
 
     (void)e;
-    project_mark(w, mark);
-    if (open_dir(w, false, &dir) && (copy = fcntl(dir, F_DUPFD_CLOEXEC, 0)) >= 0 && !(list = fdopendir(copy)))
+    sockets_mark(w, mark);
+    if (sockets_open_dir(w, "gate", false, &dir) && (copy = fcntl(dir, F_DUPFD_CLOEXEC, 0)) >= 0 &&
+        !(list = fdopendir(copy)))
         (void)close(copy);
     for (const struct dirent *d; list && (d = readdir(list)) != NULL;) {
         struct str text;

@@ -291,7 +291,6 @@ static bool limit_memory(const struct cgroup *g, uint64_t bytes)
         return ok;
     }
     (void)put(dir, "memory.swap.max", "0"); /* there is none without swap */
-    (void)put(dir, "memory.oom.group", "1");
     return put_number(dir, "memory.max", bytes);
 }
 
@@ -328,7 +327,7 @@ static bool limit(const struct cgroup *g, enum cgroup_kind k, const struct jail_
     case CGROUP_MEMORY:
         return limit_memory(g, l->memory);
     case CGROUP_PIDS:
-        return put_number(g->dir[k], "pids.max", l->processes + 1); /* pid 1 of the sandbox is one */
+        return put_number(g->dir[k], "pids.max", l->processes + 2); /* pid 1, and the leader of a command */
     case CGROUP_CPU:
         return limit_cpu(g, l->cpu_permille);
     case CGROUP_IO:
@@ -417,13 +416,11 @@ bool cgroup_join(const struct cgroup *g, pid_t pid, struct err *e)
     return true;
 }
 
-const char *cgroup_limit_hit(const struct cgroup *g)
+uint64_t cgroup_memory_kills(const struct cgroup *g)
 {
     int dir = g->dir[CGROUP_MEMORY];
 
-    if (dir < 0)
-        return NULL;
-    return count_in(dir, g->v2 ? "memory.events" : "memory.oom_control", STR("oom_kill")) ? "memory_limit" : NULL;
+    return dir < 0 ? 0 : count_in(dir, g->v2 ? "memory.events" : "memory.oom_control", STR("oom_kill"));
 }
 
 static void end_processes(const struct cgroup *g, unsigned k)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include "base/attr.h"
 
@@ -33,8 +34,9 @@ MUST_USE int cgroup_birthplace(const struct cgroup *g);
 MUST_USE bool cgroup_enter(const struct cgroup *g, struct err *e);
 /* From outside, before the process does anything. */
 MUST_USE bool cgroup_join(const struct cgroup *g, pid_t pid, struct err *e);
-/* "memory_limit" when the kernel ended processes for it; else NULL. */
-MUST_USE const char *cgroup_limit_hit(const struct cgroup *g);
+/* How many processes the kernel ended for memory_limit. It takes the largest, one by one, not the whole group: another
+ * command of the same sandbox, such as a shell, need not pay for it. */
+MUST_USE uint64_t cgroup_memory_kills(const struct cgroup *g);
 /* Ends what is still in it and removes it. */
 void cgroup_remove(struct cgroup *g);
 /* The same for the groups of a launcher that was killed; for its parent, which alone knows that it is the one. */

@@ -1,4 +1,5 @@
-/* Pid 1 of a sandbox: builds it from inside, starts the command, reaps, and takes everything with it when it ends.
+/* Pid 1 of a sandbox: builds it from inside, forks a leader for each command, reaps, samples what no cgroup limits, and
+ * takes everything with it when it ends.
  *
  * At the level process it is an ordinary process in a session of its own that adopts its descendants.
  */
@@ -10,11 +11,12 @@
 
 struct jail_policy;
 struct sources;
-struct launch_order;
+
+#define INIT_VISITS_MAX 256 /* commands that run in one sandbox at once */
 
 struct init_task {
-    const struct launch_order *order;
     const struct jail_policy *p;
+    bool only_try;           /* nothing will run in it: what the report says of the way out is tried */
     struct sources *sources; /* taken already (root), or NULL: to be taken inside */
     const char *const *sockets; /* see source_sockets() */
     struct jail_report report;  /* as far as it is known outside */
@@ -25,9 +27,7 @@ struct init_task {
     bool other_id;           /* root: becomes `uid`:`gid` of the new user namespace first */
     uid_t uid;
     gid_t gid;
-    bool terminal;           /* give the command a new terminal */
-    bool use_terminal[3];    /* ... as its stdin, stdout, stderr */
-    const char *scratch;     /* level process: HOME and TMPDIR, or NULL */
+    const char *scratch;     /* level process: HOME and TMPDIR of the commands, or NULL */
 };
 
 NORETURN void init_run(struct init_task *t);

@@ -7,11 +7,8 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,7 +17,6 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
-#include "base/file.h"
 #include "codec/json_write.h"
 #include "jail/cgroup.h"
 #include "jail/compile.h"
@@ -28,21 +24,21 @@
 #include "jail/judge.h"
 #include "jail/link.h"
 #include "jail/outlet.h"
-#include "jail/pty.h"
 #include "jail/scratch.h"
 #include "jail/source.h"
+#include "jail/usage.h"
 #include "jail/userns.h"
+#include "jail/visits.h"
 
 #define NOT_RUN 125
 #define END_MS 2000
-#define TWICE_US 100000 /* a signal to the process group comes directly and through our parent */
-
-static const int forwarded[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
-                                 SIGALRM, SIGTSTP, SIGCONT, SIGWINCH, SIGCHLD };
+#define NOTE_MS 5000   /* how long the keeper may take to write down that a command is over */
+#define FIRST_MS 10000 /* ... whoever had the sandbox made to come */
 
 struct launch {
     struct arena a;
-    struct launch_order order;
+    struct jail_policy policy;
+    bool only_try;
     struct jail_report report;
     struct cgroup group;
     struct sources sources;
@@ -50,20 +46,17 @@ struct launch {
     struct scratch scratch;
     int status;            /* to our parent */
     int link;              /* to pid 1, or -1 */
-    int signals;
     pid_t init;
     bool in_group;         /* from its birth, or by its own hand */
     struct outlet outlet;
     int control;           /* for blast-gate, or -1 */
     bool no_outlet, outlet_told; /* it could not be made; the report says so */
-    struct pty pty;
-    bool terminal;
-    int tty_in, tty_out;
-    const char *limit;     /* what ended it */
-    int wait_status;
-    bool ended, failed;
-    struct link_message failure;
-    uint64_t signal_us[65]; /* when it was passed on last */
+    struct visits visits;
+    uint64_t killed;       /* processes that the kernel ended for memory, as far as somebody was told */
+    const char *limit;     /* what ended all of it */
+    bool keeper_gone;
+    bool failed;
+    struct visit_message failure;
 };
 
 /* ------------------------------------------------------------ to the parent */
@@ -76,15 +69,40 @@ static void tell(const struct launch *l, struct buf *b)
     (void)!fd_write_all(l->status, b->p, b->n, "status", &ignored);
 }
 
+static bool format_report(const struct launch *l, struct buf *b)
+{
+    struct json_write w;
+
+    json_write_init(&w, b, false);
+    jail_report_write(&l->report, &w);
+    return json_write_end(&w);
+}
+
 static void tell_report(const struct launch *l)
 {
     AUTO_BUF b = { .limit = 1u << 16 };
+
+    (void)buf_str(&b, STR("{\"report\":"));
+    if (format_report(l, &b) && buf_char(&b, '}'))
+        tell(l, &b);
+}
+
+static void tell_over(void *ctx, const struct visits_one *one)
+{
+    const struct launch *l = ctx;
+    AUTO_BUF b = { .limit = 1u << 14 };
     struct json_write w;
+    bool signalled = WIFSIGNALED(one->status);
 
     json_write_init(&w, &b, false);
     json_write_object_begin(&w);
-    json_write_key(&w, STR("report"));
-    jail_report_write(&l->report, &w);
+    json_write_key(&w, STR("over"));
+    json_write_object_begin(&w);
+    json_write_member(&w, "command", str_of(one->name));
+    json_write_member_u64(&w, "exit", (uint64_t)(signalled ? 128 + WTERMSIG(one->status) : WEXITSTATUS(one->status)));
+    json_write_member_cstr(&w, "limit", one->limit);
+    json_write_member_u64(&w, "us", clock_us() - one->begun_us);
+    json_write_object_end(&w);
     json_write_object_end(&w);
     if (json_write_end(&w))
         tell(l, &b);
@@ -97,16 +115,17 @@ static void tell_end(const struct launch *l, const char *end, int code)
 
     json_write_init(&w, &b, false);
     json_write_object_begin(&w);
+    json_write_key(&w, STR("end"));
+    json_write_object_begin(&w);
     json_write_member_cstr(&w, "end", end);
     json_write_member_u64(&w, "code", (uint64_t)code);
-    if (l->ended && WIFSIGNALED(l->wait_status))
-        json_write_member_u64(&w, "signal", (uint64_t)WTERMSIG(l->wait_status));
     json_write_member_cstr(&w, "limit", l->limit);
     if (l->failed) {
         json_write_member_cstr(&w, "text", l->failure.text);
         json_write_member_cstr(&w, "hint", l->failure.hint);
         json_write_member_u64(&w, "sys", (uint64_t)l->failure.sys);
     }
+    json_write_object_end(&w);
     json_write_object_end(&w);
     if (json_write_end(&w))
         tell(l, &b);
@@ -115,95 +134,51 @@ static void tell_end(const struct launch *l, const char *end, int code)
 static void fail(struct launch *l, const struct err *e, int code)
 {
     l->failed = true;
-    l->failure = link_error(e, code);
+    l->failure = visit_error(e, code);
 }
 
 /* ------------------------------------------------------------ the order */
 
-static bool take_texts(char **at, const char *end, uint32_t n, char **out)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        size_t left = (size_t)(end - *at), k = strnlen(*at, left);
-
-        if (k == left)
-            return false;
-        out[i] = *at;
-        *at += k + 1;
-    }
-    return true;
-}
-
 static bool read_order(struct launch *l, int fd, struct err *e)
 {
     AUTO_BUF b = { .limit = LAUNCH_MAX };
-    struct launch_order *o = &l->order;
+    struct launch_header h;
 
     if (!fd_read_all(fd, &b, "order", e))
         return false;
-    if (b.n < sizeof o->h)
+    if (b.n < sizeof h)
         return err_set(e, ERR_ENVIRONMENT, "an order of %zu bytes", b.n);
-    memcpy(&o->h, b.p, sizeof o->h);
-    if (o->h.magic != LAUNCH_MAGIC || o->h.version != 1)
+    memcpy(&h, b.p, sizeof h);
+    if (h.magic != LAUNCH_MAGIC || h.version != LAUNCH_VERSION)
         return err_set(e, ERR_ENVIRONMENT, "an order of another version: blast and blast-jail do not belong together");
-    size_t rest = b.n - sizeof o->h;
-
-    if (o->h.policy_bytes > rest || o->h.words == 0 || o->h.words > rest || o->h.variables > rest)
+    if (h.policy_bytes > b.n - sizeof h)
         return err_set(e, ERR_ENVIRONMENT, "an order that is cut off");
-    char *copy = arena_text(&l->a, b.p + sizeof o->h, rest), *at = copy + o->h.policy_bytes;
-    char *cwd = NULL;
-
-    o->argv = ARENA_ARRAY(&l->a, char *, (size_t)o->h.words + 1);
-    o->env = ARENA_ARRAY(&l->a, char *, (size_t)o->h.variables + 1);
-    if (!take_texts(&at, copy + rest, 1, &cwd) || !take_texts(&at, copy + rest, o->h.words, o->argv) ||
-        !take_texts(&at, copy + rest, o->h.variables, o->env))
-        return err_set(e, ERR_ENVIRONMENT, "an order that is cut off");
-    o->cwd = cwd;
-    return jail_policy_parse((struct str){ copy, o->h.policy_bytes }, &l->a, &o->policy, e);
+    l->only_try = h.only_try;
+    return jail_policy_parse(arena_str(&l->a, (struct str){ b.p + sizeof h, h.policy_bytes }), &l->a, &l->policy, e);
 }
 
-static bool begin(struct launch *l, int order, struct err *e)
+static bool begin(struct launch *l, int order, int serve, struct err *e)
 {
     sigset_t set;
 
-    if (close_range((unsigned)MAX(MAX(order, l->status), l->control) + 1, ~0u, 0) < 0)
+    if (close_range((unsigned)MAX(MAX(order, l->status), MAX(serve, l->control)) + 1, ~0u, 0) < 0)
         return err_sys(e, "close what was inherited");
-    if (!read_order(l, order, e))
-        return false;
+    visits_open(&l->visits, serve);
+    (void)setsid(); /* what the keyboard sends is for whoever waits for a command */
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGPIPE); /* of somebody who is gone */
+    (void)sigprocmask(SIG_SETMASK, &set, NULL);
+    bool ok = read_order(l, order, e);
+
     (void)close(order);
     /* The status socket says that the caller is gone; the signal goes on with a launcher that is stopped. Not a deadly
      * one: what was made is taken down in order. */
     if (prctl(PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
         return err_sys(e, "tie the launcher to its caller");
-    if (getppid() != l->order.h.parent)
-        return err_set(e, ERR_ENVIRONMENT, "whoever asked for the sandbox is gone");
-    (void)sigemptyset(&set);
-    for (size_t i = 0; i < COUNT(forwarded); i++)
-        (void)sigaddset(&set, forwarded[i]);
-    l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    (void)sigaddset(&set, SIGPIPE); /* of a caller that is gone */
-    (void)sigprocmask(SIG_SETMASK, &set, NULL);
-    return l->signals >= 0 || err_sys(e, "listen for signals");
+    return ok;
 }
 
 /* ------------------------------------------------------------ pid 1 */
-
-/* Terminals among the standard descriptors are never handed in; one of the sandbox's own takes their place. */
-static void find_terminals(struct launch *l, struct init_task *t)
-{
-    l->tty_in = l->tty_out = -1;
-    for (int fd = 0; fd < 3; fd++) {
-        if (!isatty(fd))
-            continue;
-        t->terminal = t->use_terminal[fd] = true;
-        if (fd == 0)
-            l->tty_in = 0;
-        else if (l->tty_out < 0)
-            l->tty_out = fd;
-    }
-    if (l->tty_in >= 0 && l->tty_out < 0)
-        l->tty_out = 0; /* the echo of what is typed */
-    l->terminal = t->terminal;
-}
 
 static uint64_t namespaces(const struct jail_policy *p)
 {
@@ -212,16 +187,27 @@ static uint64_t namespaces(const struct jail_policy *p)
     return p->network == JAIL_NET_HOST ? flags : flags | CLONE_NEWNET;
 }
 
+/* Our descriptors that pid 1 may not keep, at the time when it is made: -1 at the end. */
+static size_t list_ours(const struct launch *l, int out[6])
+{
+    const int ours[] = { l->link, l->status, l->visits.listener, l->visits.n ? l->visits.one[0].client : -1 };
+    size_t n = 0;
+
+    for (size_t i = 0; i < COUNT(ours); i++)
+        if (ours[i] >= 0)
+            out[n++] = ours[i];
+    out[n] = -1;
+    return n;
+}
+
 /* Through the transit process, which makes the networks first. */
 static bool spawn_with_outlet(struct launch *l, struct init_task *t, const struct userns_map *m, struct err *e)
 {
-    const int ours[] = { l->link, l->status, l->signals, l->control, -1 };
-    int close_too[COUNT(ours)];
-    size_t n = 0;
+    int close_too[6];
+    size_t n = list_ours(l, close_too);
 
-    for (size_t i = 0; i < COUNT(ours) - 1; i++)
-        if (ours[i] >= 0)
-            close_too[n++] = ours[i];
+    if (l->control >= 0)
+        close_too[n++] = l->control;
     close_too[n] = -1;
     struct outlet_start s = { .p = t->p, .init = t, .map = m, .root = t->other_id, .control = l->control,
                               .namespaces = namespaces(t->p) & ~(uint64_t)CLONE_NEWNET, .close = close_too };
@@ -269,9 +255,11 @@ static bool spawn_init(struct launch *l, struct init_task *t, const struct usern
     }
     l->init = clone_init(l, t->inside ? namespaces(t->p) : 0);
     if (l->init == 0) {
-        (void)close(pair[0]);
-        (void)close(l->status);
-        (void)close(l->signals);
+        int close_too[6];
+
+        (void)!list_ours(l, close_too);
+        for (const int *fd = close_too; *fd >= 0; fd++)
+            (void)close(*fd);
         if (!l->group.v2 && !cgroup_enter(&l->group, e)) {
             link_send_error(t->link, e, NOT_RUN);
             _exit(NOT_RUN);
@@ -304,20 +292,26 @@ static struct userns_map map_of(const struct jail_policy *p, struct init_task *t
 }
 
 /* Waits for what pid 1 says when it is set up. */
-static bool await_ready(struct launch *l, int *terminal)
+static bool await_ready(struct launch *l)
 {
     struct link_message m;
+    int got[PASS_MAX];
+    size_t n;
 
-    if (!link_receive(l->link, &m, terminal)) {
+    if (!link_receive(l->link, &m, got, &n)) {
         struct err e = { 0 };
 
         (void)err_set(&e, ERR_ENVIRONMENT, "pid 1 of the sandbox ended while it was set up");
         fail(l, &e, NOT_RUN);
         return false;
     }
+    for (size_t i = 0; i < n; i++)
+        (void)close(got[i]);
     if (m.kind == LINK_ERROR) {
         l->failed = true;
-        l->failure = m;
+        l->failure = (struct visit_message){ .kind = VISIT_ERROR, .value = m.value, .sys = m.sys };
+        memcpy(l->failure.text, m.text, sizeof m.text);
+        memcpy(l->failure.hint, m.hint, sizeof m.hint);
         return false;
     }
     l->report = m.report;
@@ -350,17 +344,15 @@ static struct str root_cause(const struct err *e)
 /* One try at a level: true when pid 1 is ready. */
 static bool set_up(struct launch *l, bool inside)
 {
-    struct jail_policy *p = &l->order.policy;
+    struct jail_policy *p = &l->policy;
     struct link_message go = { .kind = LINK_GO };
     struct err e = { 0 };
     struct init_task t = {
-        .order = &l->order, .p = p, .inside = inside, .scratch = l->scratch.path[0] ? l->scratch.path : NULL
+        .p = p, .only_try = l->only_try, .inside = inside, .scratch = l->scratch.path[0] ? l->scratch.path : NULL
     };
     struct userns_map m = map_of(p, &t);
-    int master = -1;
 
     t.other_id &= inside;
-    find_terminals(l, &t);
     if (inside && p->files)
         t.sockets = source_sockets(&l->a);
     if (inside && t.other_id && !l->taken) {
@@ -386,11 +378,9 @@ static bool set_up(struct launch *l, bool inside)
         fail(l, &e, NOT_RUN);
         return false;
     }
-    (void)link_send(l->link, &go, -1); /* if it is gone, the next receive says so */
-    if (!await_ready(l, &master))
+    (void)link_send(l->link, &go, NULL, 0); /* if it is gone, the next receive says so */
+    if (!await_ready(l))
         return false;
-    if (l->terminal)
-        pty_init(&l->pty, master, l->tty_in, l->tty_out);
     if (l->outlet.events >= 0 && !outlet_await(&l->outlet, &e)) {
         fail(l, &e, NOT_RUN);
         return false;
@@ -398,98 +388,36 @@ static bool set_up(struct launch *l, bool inside)
     return true;
 }
 
-/* ------------------------------------------------------------ while it runs */
+/* ------------------------------------------------------------ while commands run */
 
-static void pass_signal(struct launch *l, int sig, bool group)
+/* What the kernel ended for memory since the last time. */
+static const char *limit_hit(struct launch *l, int status)
 {
-    struct link_message m = { .kind = LINK_SIGNAL, .value = sig, .group = group };
+    uint64_t killed = cgroup_memory_kills(&l->group);
+    bool more = killed > l->killed;
 
-    (void)link_send(l->link, &m, -1);
+    l->killed = killed;
+    return l->limit                                                                     ? l->limit
+           : more && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? "memory_limit"
+                                                                                        : NULL;
 }
 
-/* Ctrl-Z: our parent stops, which the shell knows. We leave the terminal and wait for the SIGCONT that the shell sends
- * to the group: to stop as well would lose one that comes at that moment. */
-static void stop_too(struct launch *l)
-{
-    if (!l->order.h.foreground)
-        return;
-    if (l->terminal)
-        pty_detach(&l->pty);
-    (void)kill(getppid(), SIGSTOP);
-}
-
-static void take_signal(struct launch *l)
-{
-    struct signalfd_siginfo s;
-
-    if (read(l->signals, &s, sizeof s) != sizeof s)
-        return;
-    int sig = (int)s.ssi_signo;
-    uint64_t now = clock_us();
-
-    if (sig == SIGCHLD)
-        return;
-    if (sig == SIGWINCH) {
-        if (l->terminal)
-            pty_resize(&l->pty);
-        return;
-    }
-    if (sig == SIGCONT) {
-        if (l->terminal)
-            pty_attach(&l->pty);
-        pass_signal(l, SIGCONT, true);
-        return;
-    }
-    if (now - l->signal_us[sig] < TWICE_US)
-        return;
-    l->signal_us[sig] = now;
-    pass_signal(l, sig, s.ssi_code > 0); /* from the keyboard it is for all, from kill(2) for one */
-    if (sig == SIGTSTP)
-        stop_too(l);
-}
-
-/* False when it is over. */
+/* False when pid 1 is gone. */
 static bool take_message(struct launch *l)
 {
     struct link_message m;
-    int got;
+    int got[PASS_MAX];
+    size_t n;
 
-    if (!link_receive(l->link, &m, &got)) {
-        l->wait_status = SIGKILL; /* pid 1 was ended: by the kernel for memory, or from outside */
-        l->ended = true;
+    if (!link_receive(l->link, &m, got, &n)) /* it was ended: by the kernel for memory, or from outside */
         return false;
-    }
-    switch (m.kind) {
-    case LINK_STOPPED: /* by Ctrl-Z in its terminal; a program that stops itself elsewhere must not stop its caller */
-        if (l->terminal && l->pty.raw)
-            stop_too(l);
-        return true;
-    case LINK_LIMIT:
+    for (size_t i = 0; i < n; i++)
+        (void)close(got[i]);
+    if (m.kind == LINK_OVER)
+        (void)visits_over(&l->visits, m.visit, m.value, limit_hit(l, m.value));
+    else if (m.kind == LINK_LIMIT)
         l->limit = jail_setting_name((enum jail_setting)m.value);
-        return true;
-    case LINK_ERROR:
-        l->failed = true;
-        l->failure = m;
-        return false;
-    case LINK_END:
-        l->ended = true;
-        l->wait_status = m.value;
-        return false;
-    case LINK_GO:
-    case LINK_EXEC:
-    case LINK_SIGNAL:
-    case LINK_READY:
-        break;
-    }
     return true;
-}
-
-/* Milliseconds until the wall clock's limit; 0: it is passed. */
-static int time_left(const struct launch *l, uint64_t begun)
-{
-    uint64_t gone = clock_ms() - begun;
-
-    return !l->order.h.wall_ms ? -1 : gone >= l->order.h.wall_ms ? 0 : (int)MIN(l->order.h.wall_ms - gone, 1000000u);
 }
 
 /* Of blast-gate, for the audit log. */
@@ -514,57 +442,70 @@ static void take_event(struct launch *l)
     }
 }
 
+/* Each byte is a note taken. False when the keeper is gone. */
+static bool take_notes(struct launch *l)
+{
+    char note[64];
+    ssize_t n = recv(l->status, note, sizeof note, MSG_DONTWAIT);
+
+    for (ssize_t i = 0; i < n; i++)
+        visits_noted(&l->visits);
+    l->keeper_gone = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+    return !l->keeper_gone;
+}
+
+/* Until the last command is over and no session is left, or all of it ends. */
 static void supervise(struct launch *l)
 {
-    uint64_t begun = clock_ms();
+    struct pollfd p[3 + VISITS_POLL_MAX];
 
-    if (l->terminal)
-        pty_attach(&l->pty);
-    for (int left; (left = time_left(l, begun)) != 0;) {
-        struct pollfd p[6] = { { l->status, 0, 0 }, { l->link, POLLIN, 0 }, { l->signals, POLLIN, 0 },
-                               { -1, 0, 0 },        { -1, 0, 0 },           { l->outlet.events, POLLIN, 0 } };
+    while (!l->visits.stop && !visits_are_over(&l->visits)) {
+        visits_tell(&l->visits, tell_over, l);
+        p[0] = (struct pollfd){ l->status, POLLIN, 0 };
+        p[1] = (struct pollfd){ l->link, POLLIN, 0 };
+        p[2] = (struct pollfd){ l->outlet.events, POLLIN, 0 };
+        size_t n = visits_poll(&l->visits, p + 3);
+        int ready = poll(p, 3 + n, l->visits.served ? -1 : FIRST_MS);
 
-        if (l->terminal)
-            pty_poll(&l->pty, p + 3);
-        if (poll(p, COUNT(p), left) < 0 && errno != EINTR)
-            break;
-        if (p[0].revents) /* our parent is gone */
-            break;
+        if ((ready < 0 && errno != EINTR) || ready == 0)
+            return;
+        if (p[0].revents && !take_notes(l))
+            return;
         if (p[2].revents)
-            take_signal(l);
-        if (l->terminal)
-            pty_relay(&l->pty, p + 3);
-        if (p[5].revents)
             take_event(l);
         if (p[1].revents && !take_message(l))
-            break;
+            return;
+        if (ready > 0 && !p[0].revents) /* notes move the table that p was made from */
+            visits_take(&l->visits, p + 3, n);
     }
-    if (time_left(l, begun) == 0 && !l->ended && !l->failed) {
-        l->limit = "wall clock";
-        l->wait_status = SIGKILL;
-        l->ended = true;
+}
+
+static void look(void *ctx, struct buf *json)
+{
+    const struct launch *l = ctx;
+    struct json_write w;
+
+    json_write_init(&w, json, false);
+    json_write_object_begin(&w);
+    usage_write(&l->group, l->init, &w);
+    json_write_key(&w, STR("commands"));
+    json_write_array_begin(&w);
+    for (size_t i = 0; i < l->visits.n; i++) {
+        const struct visits_one *one = &l->visits.one[i];
+
+        if (one->state != VISITS_RUNNING)
+            continue;
+        json_write_object_begin(&w);
+        json_write_member(&w, "command", str_of(one->name));
+        json_write_member_u64(&w, "seconds", (clock_us() - one->begun_us) / 1000000);
+        json_write_object_end(&w);
     }
+    json_write_array_end(&w);
+    json_write_object_end(&w);
+    (void)!json_write_end(&w);
 }
 
 /* ------------------------------------------------------------ the whole */
-
-static bool make_scratch(struct launch *l, struct err *e)
-{
-    struct launch_order *o = &l->order;
-    char **env = ARENA_ARRAY(&l->a, char *, (size_t)o->h.variables + 3);
-    size_t n = 0;
-
-    if (!scratch_make(&l->scratch, e))
-        return false;
-    for (char **v = o->env; *v; v++)
-        if (!str_starts(str_of(*v), STR("HOME=")) && !str_starts(str_of(*v), STR("TMPDIR=")))
-            env[n++] = *v;
-    env[n++] = arena_cstr(&l->a, arena_printf(&l->a, "HOME=%s", l->scratch.path));
-    env[n++] = arena_cstr(&l->a, arena_printf(&l->a, "TMPDIR=%s", l->scratch.path));
-    env[n] = NULL;
-    o->env = env;
-    return true;
-}
 
 static bool as_process(struct launch *l)
 {
@@ -574,9 +515,9 @@ static bool as_process(struct launch *l)
     end_init(l);
     outlet_close(&l->outlet);
     l->report.level = JAIL_PROCESS;
-    jail_policy_as_process(&l->order.policy, &l->a, &l->order.policy);
-    judge_process(&l->order.policy, &l->report);
-    if (l->order.policy.files && !make_scratch(l, &e)) {
+    jail_policy_as_process(&l->policy, &l->a, &l->policy);
+    judge_process(&l->policy, &l->report);
+    if (l->policy.files && !scratch_make(&l->scratch, &e)) {
         fail(l, &e, NOT_RUN);
         return false;
     }
@@ -586,7 +527,7 @@ static bool as_process(struct launch *l)
 /* The level that was asked for; where the kernel does not let it be made and the policy can live with less, process. */
 static bool reach_level(struct launch *l)
 {
-    struct jail_policy *p = &l->order.policy;
+    struct jail_policy *p = &l->policy;
     const char *io_path = NULL;
 
     for (size_t i = 0; i < p->n_paths && !io_path; i++)
@@ -609,57 +550,94 @@ static bool reach_level(struct launch *l)
     return !jail_report_refuses(&l->report, p) && as_process(l);
 }
 
-static int conclude(struct launch *l)
+/* What it was made of goes; what happened last is still told. */
+static void take_down(struct launch *l)
 {
-    int code = NOT_RUN;
+    struct pollfd more = { l->outlet.events, POLLIN, 0 };
 
-    if (l->ended && !l->limit)
-        l->limit = cgroup_limit_hit(&l->group);
-    if (l->terminal) {
-        pty_drain(&l->pty);
-        pty_detach(&l->pty);
+    end_init(l);
+    while (more.fd >= 0 && poll(&more, 1, 0) > 0) {
+        take_event(l);
+        more.fd = l->outlet.events;
     }
+    outlet_close(&l->outlet);
     cgroup_remove(&l->group);
     scratch_remove(&l->scratch);
-    if (l->failed) {
-        code = l->failure.value;
-        tell_end(l, "not started", code);
-    } else if (!l->ended) {
-        tell_end(l, l->order.h.only_try ? "tried" : "refused", code);
-    } else {
-        bool signalled = WIFSIGNALED(l->wait_status);
-
-        code = signalled ? 128 + WTERMSIG(l->wait_status) : WEXITSTATUS(l->wait_status);
-        tell_end(l, signalled ? "signalled" : "exited", code);
-    }
-    return code;
 }
 
-int launch_run(int order, int status, int control)
+/* Commands whose sandbox ended under them are over, too; each is told when the keeper has taken note of it. */
+static void settle(struct launch *l, const char *limit)
 {
-    struct launch l = { .outlet = OUTLET_NONE, .control = control, .status = status, .link = -1, .signals = -1,
-                        .tty_in = -1, .tty_out = -1, .scratch = { "", -1 } };
-    struct link_message exec = { .kind = LINK_EXEC };
-    struct err e = { 0 };
+    struct pollfd p = { l->status, POLLIN, 0 };
 
+    visits_over_all(&l->visits, limit);
+    visits_tell(&l->visits, tell_over, l);
+    while (!l->keeper_gone && visits_wait_for_note(&l->visits) && poll(&p, 1, NOTE_MS) > 0)
+        (void)take_notes(l);
+    visits_close(&l->visits);
+}
+
+static int conclude(struct launch *l, bool ready)
+{
+    if (l->failed) {
+        AUTO_BUF report = { .limit = VISIT_REPORT_MAX };
+        bool reported = format_report(l, &report);
+
+        visits_refuse(&l->visits, reported ? buf_done(&report) : STR(""), &l->failure);
+        tell_end(l, "not started", l->failure.value);
+        return l->failure.value;
+    }
+    if (!ready || jail_report_refuses(&l->report, &l->policy)) {
+        static const struct visit_message refused = { .kind = VISIT_REFUSED, .value = NOT_RUN };
+        AUTO_BUF report = { .limit = VISIT_REPORT_MAX };
+
+        (void)!format_report(l, &report);
+        visits_refuse(&l->visits, buf_done(&report), &refused);
+        tell_end(l, "refused", NOT_RUN);
+        return NOT_RUN;
+    }
+    settle(l, l->limit);
+    tell_end(l, l->only_try ? "tried" : "over", 0);
+    return 0;
+}
+
+static void serve(struct launch *l)
+{
+    AUTO_BUF report = { .limit = VISIT_REPORT_MAX };
+
+    if (!format_report(l, &report))
+        return;
+    l->visits.report = arena_str(&l->a, buf_done(&report));
+    l->visits.link = l->link;
+    l->visits.look = look;
+    l->visits.ctx = l;
+    supervise(l);
+    if (!l->limit)
+        l->limit = limit_hit(l, SIGKILL);
+}
+
+int launch_run(int order, int status, int serve_on, int control)
+{
+    static struct launch l; /* large, and one a process */
+    struct err e = { 0 };
+    bool ready = false;
+
+    l = (struct launch){ .outlet = OUTLET_NONE, .control = control, .status = status, .link = -1,
+                         .scratch = { "", -1 } };
     arena_init(&l.a);
     for (unsigned k = 0; k < CGROUP_KINDS; k++)
         l.group.dir[k] = l.group.base[k] = -1;
-    if (!begin(&l, order, &e)) {
+    if (!begin(&l, order, serve_on, &e)) {
         fail(&l, &e, NOT_RUN);
     } else {
-        bool ready = reach_level(&l);
-
+        ready = reach_level(&l);
         if (ready || !l.failed)
             tell_report(&l);
-        if (ready && !l.order.h.only_try && !jail_report_refuses(&l.report, &l.order.policy)) {
-            (void)link_send(l.link, &exec, -1);
-            supervise(&l);
-        }
+        if (ready && !l.only_try && !jail_report_refuses(&l.report, &l.policy))
+            serve(&l);
     }
-    end_init(&l);
-    outlet_close(&l.outlet);
-    int code = conclude(&l);
+    take_down(&l);
+    int code = conclude(&l, ready);
 
     arena_clear(&l.a);
     return code;

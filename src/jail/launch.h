@@ -1,8 +1,15 @@
-/* blast-jail, outside: reads its order, makes the sandbox and pid 1 in it, relays terminal and signals, reports.
+/* blast-jail, outside: reads its order, makes the sandbox and pid 1 in it, serves the commands that come, reports.
  *
- * The order comes in a sealed memfd: struct launch_header, the policy as JSON, then texts with a NUL behind each: the
- * working directory, the command's words, its environment. They are bytes, not JSON, because neither need be UTF-8.
- * What happens goes to the status socket as lines of JSON; run.c reads them.
+ * The order comes in a sealed memfd: struct launch_header, then the policy as JSON. Commands come over `serve`
+ * (jail/visit.h); the sandbox ends when the last one is over and no session holds it. What happens goes to the status
+ * socket as lines of JSON, one object with one member each; run.c reads them:
+ *
+ *     {"report": {...}}               made, or refused: the enforcement report
+ *     {"connection": {...}}           blast-gate's (gate/event.h)
+ *     {"over": {"command", "code", "limit", "signal", "us"}}  answered with one byte when it was taken note of
+ *     {"end": {"end", "code", "limit", "text", "hint", "sys"}}
+ *
+ * The end of whoever holds the other side of the status socket is the end of the sandbox.
  */
 #pragma once
 
@@ -11,28 +18,16 @@
 #include "base/attr.h"
 #include "jail/policy.h"
 
-struct arena;
-struct err;
-
 #define LAUNCH_MAGIC UINT32_C(0x4c494a42)
-#define LAUNCH_MAX (16u << 20) /* bytes of an order; a command line may have 2 MiB */
+#define LAUNCH_VERSION 2
+#define LAUNCH_MAX (JAIL_POLICY_MAX + 64u)
 
 struct launch_header {
     uint32_t magic, version;
-    uint32_t policy_bytes, words, variables;
-    int32_t parent;  /* whoever wrote it; when that process is gone nothing starts */
-    uint64_t wall_ms;
-    uint8_t only_try; /* set up, report, run nothing */
-    uint8_t foreground;
-    uint8_t pad[6];
+    uint32_t policy_bytes;
+    uint32_t only_try; /* set up, report, run nothing */
 };
 
-struct launch_order {
-    struct launch_header h;
-    struct jail_policy policy;
-    const char *cwd;
-    char **argv, **env; /* NULL at the end */
-};
-
-/* `control`: a listening socket for the table of connections, or -1. Returns the exit code: the command's. */
-MUST_USE int launch_run(int order, int status, int control);
+/* `control`: a listening socket for the table of connections, or -1. Returns the exit code: 0 when commands could run.
+ */
+MUST_USE int launch_run(int order, int status, int serve, int control);

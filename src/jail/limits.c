@@ -58,7 +58,7 @@ bool limits_apply(const struct jail_policy *p, bool own_users, struct jail_repor
                           "without a cgroup or user namespace the kernel counts all processes of the user", NULL);
         return true;
     }
-    if (!set(RLIMIT_NPROC, p->limits.processes + 1, "processes", e)) /* pid 1 is one of them */
+    if (!set(RLIMIT_NPROC, p->limits.processes + 2, "processes", e)) /* pid 1, and a leader */
         return false;
     jail_report_set(r, JAIL_SET_PROCESS_LIMIT, JAIL_HARD, "RLIMIT_NPROC in the user namespace");
     return true;

@@ -8,7 +8,6 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,70 +16,40 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
-#include "base/vec.h"
+#include "base/pass.h"
 #include "codec/json.h"
 #include "jail/cgroup.h"
-#include "jail/compile.h"
 #include "jail/launch.h"
+#include "jail/visit.h"
 
-#define TICK_MS 200 /* between two looks at what runs */
 #define NOT_RUN 125
 #define STATUS_MAX (1u << 20)
-#define ORDER_FD "3"
-#define STATUS_FD "4"
-#define CONTROL_FD "5"
-
-static const int passed_on[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGTSTP };
+#define ANSWER_MS 2000 /* to jail_look() */
+#define GONE_MS 10000  /* to jail_stop() */
 
 /* ------------------------------------------------------------ the order */
 
-static size_t count(const char *const *list)
+static bool make_order(const struct jail_policy *p, bool only_try, int *out, struct err *e)
 {
-    size_t n = 0;
-
-    while (list && list[n])
-        n++;
-    return n;
-}
-
-static void put_texts(struct buf *b, const char *const *list)
-{
-    for (; list && *list; list++)
-        (void)buf_add(b, *list, strlen(*list) + 1);
-}
-
-/* Sealed, so that what was decided is what is done. */
-static bool make_order(const struct jail_policy *p, const struct jail_command *c, bool only_try, int *out,
-                       struct err *e)
-{
-    AUTO_BUF policy = { .limit = JAIL_POLICY_MAX }, all = { .limit = LAUNCH_MAX };
-    struct launch_header h = {
-        .magic = LAUNCH_MAGIC,
-        .version = 1,
-        .words = (uint32_t)count(c->argv),
-        .variables = (uint32_t)count(c->env),
-        .parent = getpid(),
-        .wall_ms = c->wall_ms,
-        .only_try = only_try,
-        .foreground = c->foreground,
-    };
-    const char *const cwd[] = { c->cwd ? c->cwd : p->home.p, NULL };
+    AUTO_BUF policy = { .limit = JAIL_POLICY_MAX };
 
     if (!jail_policy_format(p, false, &policy))
         return err_set(e, ERR_CONFIG, "the policy is larger than %u bytes", JAIL_POLICY_MAX);
-    h.policy_bytes = (uint32_t)policy.n;
-    (void)buf_add(&all, &h, sizeof h);
-    (void)buf_str(&all, buf_done(&policy));
-    put_texts(&all, cwd);
-    put_texts(&all, c->argv);
-    put_texts(&all, c->env);
-    if (all.full)
-        return err_set(e, ERR_ENVIRONMENT, "the command and its environment are larger than %u bytes", LAUNCH_MAX);
-    *out = memfd_create("blast-order", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    return (*out >= 0 || err_sys(e, "make the order of a sandbox")) && fd_write_all(*out, all.p, all.n, "order", e) &&
+    struct launch_header h = {
+        .magic = LAUNCH_MAGIC, .version = LAUNCH_VERSION, .policy_bytes = (uint32_t)policy.n, .only_try = only_try
+    };
+
+    *out = memfd_create("blast-sandbox", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    return (*out >= 0 || err_sys(e, "make the order of a sandbox")) && fd_write_all(*out, &h, sizeof h, "order", e) &&
+           fd_write_all(*out, policy.p, policy.n, "order", e) &&
            ((fcntl(*out, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0 &&
              lseek(*out, 0, SEEK_SET) == 0) ||
             err_sys(e, "seal the order of a sandbox"));
+}
+
+bool jail_order(const struct jail_policy *p, int *fd, struct err *e)
+{
+    return make_order(p, false, fd, e);
 }
 
 /* ------------------------------------------------------------ the program */
@@ -104,20 +73,18 @@ static bool find_program(char out[PATH_MAX], struct err *e)
     return err_hint(e, "install Blast as a whole, or run without sandbox");
 }
 
-static bool spawn(const struct jail_command *c, int order, int status, pid_t *pid, struct err *e)
+/* Its descriptors are 3 and on: order, status, serve, control (-1: none). */
+static bool spawn(const int give[4], pid_t *pid, struct err *e)
 {
     char path[PATH_MAX];
-    char *argv[] = {
-        (char *)(uintptr_t) "blast-jail",
-        (char *)(uintptr_t)ORDER_FD,
-        (char *)(uintptr_t)STATUS_FD,
-        c->control > 0 ? (char *)(uintptr_t)CONTROL_FD : NULL,
-        NULL,
-    };
+    static char word[][2] = { "3", "4", "5", "6" };
+    char *argv[] = { (char *)(uintptr_t) "blast-jail", word[0], word[1], word[2], give[3] >= 0 ? word[3] : NULL, NULL };
     char *env[] = { NULL };
+    int high[4] = { -1, -1, -1, -1 };
     posix_spawn_file_actions_t fa;
     posix_spawnattr_t at;
     sigset_t defaults;
+    int rc = 0;
 
     if (!find_program(path, e))
         return false;
@@ -127,322 +94,281 @@ static bool spawn(const struct jail_command *c, int order, int status, pid_t *pi
     (void)sigaddset(&defaults, SIGPIPE); /* ignored by us alone */
     (void)posix_spawnattr_setsigdefault(&at, &defaults);
     (void)posix_spawnattr_setflags(&at, POSIX_SPAWN_SETSIGDEF);
-    int rc = 0;
-
-    for (int fd = 0; fd < 3 && rc == 0; fd++)
-        rc = posix_spawn_file_actions_adddup2(&fa, c->fd[fd], fd);
-    rc = rc ? rc : posix_spawn_file_actions_adddup2(&fa, order, 3);
-    rc = rc ? rc : posix_spawn_file_actions_adddup2(&fa, status, 4);
-    if (c->control > 0 && rc == 0)
-        rc = posix_spawn_file_actions_adddup2(&fa, c->control, 5);
+    for (int fd = 0; fd < 3 && rc == 0; fd++) /* a command's own come with it; a terminal is never handed in */
+        rc = posix_spawn_file_actions_addopen(&fa, fd, "/dev/null", O_RDWR, 0);
+    for (int i = 0; i < 4 && rc == 0; i++) {
+        high[i] = give[i] < 0 ? -1 : fcntl(give[i], F_DUPFD_CLOEXEC, 20); /* out of the way of 3 to 6 */
+        rc = give[i] < 0 ? 0 : high[i] < 0 ? errno : posix_spawn_file_actions_adddup2(&fa, high[i], 3 + i);
+    }
     rc = rc ? rc : posix_spawn(pid, path, &fa, &at, argv, env);
     (void)posix_spawnattr_destroy(&at);
     (void)posix_spawn_file_actions_destroy(&fa);
+    for (int i = 0; i < 4; i++)
+        fd_close(&high[i]);
     errno = rc;
     return rc == 0 || err_sys(e, "start %s", path);
 }
 
 /* ------------------------------------------------------------ what it says */
 
-static void read_end(struct json *j, struct str key, struct arena *a, struct jail_result *out, struct err *failure)
+struct status {
+    int fd;
+    struct buf said;
+    void (*heard)(void *ctx, struct str key, struct str value);
+    void *ctx;
+};
+
+/* One line is one object with one member. Done with "over", it gets its answer. */
+static void take_line(const struct status *s, struct str line)
 {
-    struct str v = STR("");
-    uint64_t n = 0;
+    AUTO_ARENA a = { 0 };
+    struct err ignored = { 0 };
+    struct str key, value;
+    struct json j;
 
-    if (str_eq(key, STR("end")) && json_string(j, &v)) {
-        out->end = str_eq(v, STR("exited"))      ? JAIL_EXITED
-                   : str_eq(v, STR("signalled")) ? JAIL_SIGNALLED
-                   : str_eq(v, STR("refused"))   ? JAIL_REFUSED
-                                                 : JAIL_NOT_STARTED;
-    } else if (str_eq(key, STR("code")) && json_u64(j, &n)) {
-        out->code = (int)n;
-    } else if (str_eq(key, STR("signal")) && json_u64(j, &n)) {
-        out->signal = (int)n;
-    } else if (str_eq(key, STR("limit")) && !json_take_null(j) && json_string(j, &v)) {
-        out->limit = arena_cstr(a, v);
-    } else if (str_eq(key, STR("sys")) && json_u64(j, &n)) {
-        out->sys = failure->sys = (int)n;
-    } else if (str_eq(key, STR("text")) && json_string(j, &v)) {
-        size_t first = str_find(v, '\n');
-
-        (void)err_set(failure, ERR_ENVIRONMENT, STR_FMT, STR_ARG(v));
-        (void)snprintf(out->stage, sizeof out->stage, STR_FMT, STR_ARG(str_sub(v, 0, first)));
-    } else if (str_eq(key, STR("hint")) && json_string(j, &v) && v.n) {
-        (void)err_hint(failure, STR_FMT, STR_ARG(v));
-    }
+    arena_init(&a);
+    json_init(&j, line, &a, &ignored);
+    if (!json_object_begin(&j) || !json_object_next(&j, &key) || !json_raw(&j, &value))
+        return; /* of another version, or cut off by its end: the end is seen */
+    key = arena_str(&a, key);
+    s->heard(s->ctx, key, value);
+    if (str_eq(key, STR("over")))
+        (void)!send(s->fd, "!", 1, MSG_NOSIGNAL);
 }
 
-static bool read_status(struct str text, struct arena *a, struct jail_result *out, struct err *failure,
-                        struct err *e)
+/* False at the end. */
+static bool take_status(struct status *s)
 {
-    for (struct str line; str_next_line(&text, &line);) {
-        struct json j;
-        struct str key;
+    char chunk[4096];
+    ssize_t n = recv(s->fd, chunk, sizeof chunk, MSG_DONTWAIT);
 
-        json_init(&j, arena_str(a, line), a, e);
-        if (json_object_begin(&j)) {
-            while (json_object_next(&j, &key)) {
-                if (str_eq(key, STR("report")))
-                    out->reported = jail_report_read(&j, a, &out->report);
-                else
-                    read_end(&j, key, a, out, failure);
-            }
-        }
-        if (!json_end(&j))
-            return err_as(e, ERR_ENVIRONMENT, "read what blast-jail says");
-    }
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return true;
+    if (n <= 0 || !buf_add(&s->said, chunk, (size_t)n))
+        return false;
+    struct str rest = buf_done(&s->said);
+
+    for (size_t end; (end = str_find(rest, '\n')) < rest.n; rest = str_sub(rest, end + 1, rest.n))
+        take_line(s, str_sub(rest, 0, end));
+    memmove(s->said.p, rest.p, rest.n);
+    s->said.n = rest.n;
     return true;
 }
 
-/* ------------------------------------------------------------ waiting */
-
-/* From the keyboard the launcher has it too, being of our process group; a hangup is for the session's leader, which
- * may be us alone. */
-static void pass_on(int signals, pid_t pid)
+static void await_exit(pid_t pid, int *ws)
 {
-    struct signalfd_siginfo s;
-
-    if (read(signals, &s, sizeof s) == sizeof s && (s.ssi_code <= 0 || s.ssi_signo == SIGHUP))
-        (void)kill(pid, (int)s.ssi_signo);
+    while (waitpid(pid, ws, 0) < 0 && errno == EINTR)
+        ;
+    if (WIFSIGNALED(*ws))
+        cgroup_remove_of(pid); /* killed: what it would have removed is left to us */
 }
 
-/* The first line is the report; whoever wants it need not wait for the end. */
-static void announce(const struct jail_command *c, struct buf *said, bool *done)
+static bool make_status(int *ours, int *theirs, struct err *e)
 {
-    AUTO_ARENA a = { 0 };
-    struct str text = buf_done(said), line = str_sub(text, 0, str_find(text, '\n'));
-    struct jail_result r = { 0 };
-    struct err ignored = { 0 }, failure = { 0 }; /* it is read again at the end, and complained of there */
-
-    arena_init(&a);
-    if (*done || !c->reported || line.n == text.n)
-        return;
-    *done = true;
-    if (read_status(line, &a, &r, &failure, &ignored) && r.reported)
-        c->reported(c->ctx, &r.report);
-}
-
-/* What blast-gate says is passed on at once and not kept: a sandbox may run for weeks. */
-static void take_events(const struct jail_command *c, struct buf *said)
-{
-    struct str rest = buf_done(said);
-    size_t kept = 0;
-
-    for (size_t end; (end = str_find(rest, '\n')) < rest.n; rest = str_sub(rest, end + 1, rest.n)) {
-        struct str line = str_sub(rest, 0, end), event = line;
-
-        if (str_cut_prefix(&event, STR("{\"connection\":")) && str_cut_suffix(&event, STR("}"))) {
-            if (c->connected)
-                c->connected(c->ctx, event);
-            continue;
-        }
-        memmove(said->p + kept, line.p, line.n + 1);
-        kept += line.n + 1;
-    }
-    if (rest.n)
-        memmove(said->p + kept, rest.p, rest.n);
-    said->n = kept + rest.n;
-}
-
-static bool listen_to(const struct jail_command *c, int status, int signals, pid_t pid, struct buf *said,
-                      struct err *e)
-{
-    bool announced = false;
-
-    for (;;) {
-        struct pollfd p[2] = { { status, POLLIN, 0 }, { signals, POLLIN, 0 } };
-        char chunk[4096];
-
-        int ready = poll(p, 2, c->tick ? TICK_MS : -1);
-
-        if (ready < 0 && errno != EINTR)
-            return err_sys(e, "wait for blast-jail");
-        if (c->tick && ready == 0)
-            c->tick(c->ctx);
-        if (p[1].revents)
-            pass_on(signals, pid);
-        if (!p[0].revents)
-            continue;
-        ssize_t n = read(status, chunk, sizeof chunk);
-
-        if (n == 0)
-            return true;
-        if (n < 0 && errno != EINTR && errno != EAGAIN)
-            return errno == ECONNRESET || err_sys(e, "listen to blast-jail");
-        if (n > 0 && !buf_add(said, chunk, (size_t)n))
-            return err_set(e, ERR_ENVIRONMENT, "blast-jail says more than %u bytes", STATUS_MAX);
-        announce(c, said, &announced);
-        take_events(c, said);
-    }
-}
-
-static bool block_signals(bool foreground, sigset_t *before, int *fd, struct err *e)
-{
-    sigset_t set;
-
-    *fd = -1;
-    if (!foreground)
-        return true;
-    (void)sigemptyset(&set);
-    for (size_t i = 0; i < COUNT(passed_on); i++)
-        (void)sigaddset(&set, passed_on[i]);
-    (void)sigprocmask(SIG_BLOCK, &set, before);
-    *fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return *fd >= 0 || err_sys(e, "listen for signals");
-}
-
-static bool carry_out(const struct jail_command *c, int order, struct buf *said, int *ws, struct err *e)
-{
-    sigset_t before;
-    int pair[2], signals;
-    pid_t pid;
+    int pair[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         return err_sys(e, "make a link to blast-jail");
-    AUTO_FD ours = pair[0], theirs = pair[1], moved = -1;
+    *ours = pair[0];
+    *theirs = pair[1];
+    return true;
+}
 
-    /* Out of the way of 3 and 4, which are made in this order. */
-    moved = fcntl(theirs, F_DUPFD_CLOEXEC, 10);
-    AUTO_FD high = fcntl(order, F_DUPFD_CLOEXEC, 10);
+/* ------------------------------------------------------------ kept for many */
 
-    if (moved < 0 || high < 0)
-        return err_sys(e, "make a link to blast-jail");
-    fd_close(&theirs);
-    if (!block_signals(c->foreground, &before, &signals, e))
+bool jail_keep(const struct jail_keeping *k, struct err *e)
+{
+    struct status s = { .fd = -1, .said = { .limit = STATUS_MAX }, .heard = k->heard, .ctx = k->ctx };
+    AUTO_FD order = k->order, serve = k->serve, theirs = -1;
+    pid_t pid;
+    int ws = 0;
+
+    if (!make_status(&s.fd, &theirs, e))
         return false;
-    bool ok = spawn(c, high, moved, &pid, e);
+    const int give[] = { order, theirs, serve, k->control };
+    bool ok = spawn(give, &pid, e);
 
-    fd_close(&moved);
+    fd_close(&order);
+    fd_close(&theirs);
+    fd_close(&serve);
     if (ok) {
-        ok = listen_to(c, ours, signals, pid, said, e);
-        if (!ok)
-            (void)kill(pid, SIGKILL);
-        while (waitpid(pid, ws, 0) < 0 && errno == EINTR)
+        struct pollfd p = { s.fd, POLLIN, 0 };
+
+        while ((poll(&p, 1, -1) >= 0 || errno == EINTR) && take_status(&s))
             ;
-        if (WIFSIGNALED(*ws))
-            cgroup_remove_of(pid); /* killed: what it would have removed is left to us */
+        await_exit(pid, &ws);
     }
-    fd_close(&signals);
-    if (c->foreground)
-        (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    fd_close(&s.fd);
+    buf_clear(&s.said);
     return ok;
 }
 
-static bool run(const struct jail_policy *p, const struct jail_command *c, bool only_try, struct arena *a,
-                struct jail_result *out, struct err *e)
-{
-    AUTO_BUF said = { .limit = STATUS_MAX };
-    AUTO_FD order = -1;
-    uint64_t begun = clock_us();
-    struct err failure = { 0 };
-    int ws = 0;
+/* ------------------------------------------------------------ joined */
 
-    *out = (struct jail_result){ .code = NOT_RUN };
-    if (!make_order(p, c, only_try, &order, e) || !carry_out(c, order, &said, &ws, e) ||
-        !read_status(buf_done(&said), a, out, &failure, e))
-        return err_exit(e, NOT_RUN);
+bool jail_join(struct jail_entry *at, const struct jail_policy *p, const struct jail_command *c, struct arena *a,
+               struct jail_result *out, struct err *e)
+{
+    struct visit v = { .socket = at->socket, .home = p->home.p, .session = at->session };
+    uint64_t begun = clock_us();
+    bool ok = visit_run(&v, c, a, out, &at->gone, e);
+
     out->wall_us = clock_us() - begun;
-    if (WIFSIGNALED(ws)) {
-        (void)err_set(e, ERR_ENVIRONMENT, "blast-jail was ended by signal %d", WTERMSIG(ws));
-        return err_exit(e, NOT_RUN);
-    }
-    if (said.n == 0) {
-        (void)err_set(e, ERR_ENVIRONMENT, "blast-jail ended without a word, with exit code %d", WEXITSTATUS(ws));
-        return err_exit(e, NOT_RUN);
-    }
-    if (out->end == JAIL_REFUSED) {
-        (void)jail_report_refusal(&out->report, p, e);
-        return err_exit(e, NOT_RUN);
-    }
-    if (failure.kind != ERR_NONE) {
-        *e = failure;
-        return err_exit(e, out->code);
-    }
+    if (out->end != JAIL_REFUSED || !out->reported)
+        return ok;
+    (void)jail_report_refusal(&out->report, p, e);
+    return err_exit(e, NOT_RUN);
+}
+
+bool jail_look(int socket, struct arena *a, struct str *out)
+{
+    static const struct visit_message ask = { .kind = VISIT_LOOK };
+    static struct visit_text answer;
+    struct pollfd p = { socket, POLLIN, 0 };
+    struct str whole;
+    int got;
+
+    if (!visit_send(socket, &ask, -1) || poll(&p, 1, ANSWER_MS) <= 0 ||
+        !pass_receive(socket, &answer, sizeof answer, &whole, &got))
+        return false;
+    fd_close(&got);
+    if (whole.n <= sizeof answer.kind || answer.kind != VISIT_USE)
+        return false;
+    *out = arena_str(a, str_sub(whole, sizeof answer.kind, whole.n));
     return true;
+}
+
+void jail_stop(int socket)
+{
+    static const struct visit_message stop = { .kind = VISIT_STOP };
+    struct pollfd p = { socket, POLLIN, 0 };
+
+    if (visit_send(socket, &stop, -1))
+        (void)poll(&p, 1, GONE_MS); /* nothing comes but the end */
+}
+
+/* ------------------------------------------------------------ made for one */
+
+struct own {
+    struct status status;
+    struct arena *a;
+    struct jail_report *report; /* where "report" goes, or NULL: it comes over the connection, too */
+    bool reported;
+    struct err failure; /* what "end" says */
+    int fd; /* the status, -1 at its end */
+};
+
+static void hear_end(struct own *o, struct json *j)
+{
+    struct str key, v;
+
+    if (!json_object_begin(j))
+        return;
+    while (json_object_next(j, &key)) {
+        if (str_eq(key, STR("text")) && json_string(j, &v))
+            (void)err_set(&o->failure, ERR_ENVIRONMENT, STR_FMT, STR_ARG(v));
+        else if (str_eq(key, STR("hint")) && json_string(j, &v) && v.n)
+            (void)err_hint(&o->failure, STR_FMT, STR_ARG(v));
+        else
+            (void)json_skip(j);
+    }
+}
+
+static void hear(void *ctx, struct str key, struct str value)
+{
+    struct own *o = ctx;
+    struct err ignored = { 0 };
+    struct json j;
+
+    json_init(&j, arena_str(o->a, value), o->a, &ignored);
+    if (str_eq(key, STR("end")))
+        hear_end(o, &j);
+    else if (o->report && str_eq(key, STR("report")))
+        o->reported = jail_report_read(&j, o->a, o->report);
+}
+
+static void hear_status(void *ctx)
+{
+    struct own *o = ctx;
+
+    if (!take_status(&o->status))
+        fd_close(&o->fd);
+}
+
+static bool of_its_end(int ws, struct err *e)
+{
+    if (WIFSIGNALED(ws))
+        (void)err_set(e, ERR_ENVIRONMENT, "blast-jail was ended by signal %d", WTERMSIG(ws));
+    else
+        (void)err_set(e, ERR_ENVIRONMENT, "blast-jail ended without a word, with exit code %d", WEXITSTATUS(ws));
+    return err_exit(e, NOT_RUN);
+}
+
+/* `c` NULL: nothing runs, it is only tried. */
+static bool run_own(const struct jail_policy *p, const struct jail_command *c, struct own *o, struct jail_result *out,
+                    struct err *e)
+{
+    AUTO_FD order = -1, serve = -1, client = -1, theirs = -1;
+    int pair[2], ws = 0;
+    bool gone = false;
+    pid_t pid;
+
+    o->status = (struct status){ .fd = -1, .said = { .limit = STATUS_MAX }, .heard = hear, .ctx = o };
+    if (!make_order(p, !c, &order, e) || !make_status(&o->fd, &theirs, e))
+        return false;
+    o->status.fd = o->fd;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return err_sys(e, "make a link to blast-jail");
+    client = pair[0];
+    serve = pair[1];
+    const int give[] = { order, theirs, serve, -1 };
+    bool ok = spawn(give, &pid, e);
+
+    fd_close(&theirs);
+    fd_close(&serve);
+    if (!ok)
+        return false;
+    if (c) {
+        struct visit v = { .socket = client, .home = p->home.p, .other = &o->fd, .heard = hear_status, .ctx = o };
+
+        ok = visit_run(&v, c, o->a, out, &gone, e);
+    }
+    fd_close(&client);
+    for (struct pollfd rest = { o->fd, POLLIN, 0 }; o->fd >= 0 && (poll(&rest, 1, -1) >= 0 || errno == EINTR);)
+        hear_status(o);
+    await_exit(pid, &ws);
+    return gone || (WIFSIGNALED(ws) && out->end == JAIL_NOT_STARTED && e->kind == ERR_NONE) ? of_its_end(ws, e) : ok;
 }
 
 bool jail_run(const struct jail_policy *p, const struct jail_command *c, struct arena *a, struct jail_result *out,
               struct err *e)
 {
-    struct jail_policy with = *p;
+    struct own o = { .a = a, .fd = -1 };
+    uint64_t begun = clock_us();
 
-    if ((c->ro || c->rw) && !jail_policy_with(p, c->ro, c->rw, a, &with, e))
-        return false;
-    return run(&with, c, false, a, out, e);
+    *out = (struct jail_result){ .code = NOT_RUN };
+    bool ok = run_own(p, c, &o, out, e);
+
+    fd_close(&o.fd);
+    buf_clear(&o.status.said);
+    out->wall_us = clock_us() - begun;
+    if (out->end == JAIL_REFUSED && out->reported)
+        (void)jail_report_refusal(&out->report, p, e);
+    return ok || err_exit(e, e->exit_code ? e->exit_code : NOT_RUN);
 }
 
 bool jail_try(const struct jail_policy *p, struct arena *a, struct jail_report *out, struct err *e)
 {
-    static const char *const argv[] = { "true", NULL }, *const env[] = { NULL };
-    struct jail_command c = { .argv = argv, .env = env, .cwd = "/", .fd = { 0, 1, 2 } };
-    struct jail_result result;
-    bool ok = run(p, &c, true, a, &result, e);
+    struct own o = { .a = a, .fd = -1, .report = out };
+    struct jail_result result = { .code = NOT_RUN };
+    bool ok = run_own(p, NULL, &o, &result, e);
 
-    *out = result.report;
-    if (!ok && result.reported) { /* that it would be refused is in the report */
-        err_clear(e);
+    fd_close(&o.fd);
+    buf_clear(&o.status.said);
+    if (ok && o.reported) /* that it would be refused is in the report */
         return true;
-    }
-    return ok;
-}
-
-/* ------------------------------------------------------------ the environment */
-
-/* What changes how a program looks or speaks, and nothing that may hold a secret. */
-static const char *const harmless[] = {
-    "LANG", "LANGUAGE", "LC_*", "TERM", "COLORTERM", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CLICOLOR",
-    "CLICOLOR_FORCE", "TZ", "USER", "LOGNAME", "CI", "SOURCE_DATE_EPOCH", "VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT",
-    "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONHASHSEED", "PYTHONUTF8", "PYTHONIOENCODING",
-    "PYTHONWARNINGS", "PYTHONOPTIMIZE", "PYTHONDEVMODE", "PYTHONFAULTHANDLER", "PYTHONNOUSERSITE", "PYTHONASYNCIODEBUG",
-    "PYTHONBREAKPOINT", "PYTHONSAFEPATH", "PYTHONINSPECT", "PYTHONVERBOSE", "PYTHON_COLORS", "PYTHON_GIL",
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
-};
-
-static bool fits(struct str name, struct str pattern)
-{
-    return str_cut_suffix(&pattern, STR("*")) ? str_starts(name, pattern) : str_eq(name, pattern);
-}
-
-static bool passes(const struct jail_policy *p, struct str name)
-{
-    for (size_t i = 0; i < COUNT(harmless); i++)
-        if (fits(name, str_of(harmless[i])))
-            return true;
-    for (size_t i = 0; i < p->n_variables; i++)
-        if (fits(name, p->variable[i]))
-            return true;
+    if (e->kind == ERR_NONE && o.failure.kind == ERR_NONE)
+        return err_set(e, ERR_ENVIRONMENT, "blast-jail ended without a report");
+    if (e->kind == ERR_NONE)
+        *e = o.failure;
     return false;
-}
-
-static struct str name_of(const char *variable)
-{
-    struct str v = str_of(variable);
-
-    return str_sub(v, 0, str_find(v, '='));
-}
-
-static bool is_set(const char *const *list, struct str name)
-{
-    for (; list && *list; list++)
-        if (str_eq(name_of(*list), name))
-            return true;
-    return false;
-}
-
-const char *const *jail_environment(const struct jail_policy *p, const char *const *from, const char *const *add,
-                                    struct arena *a)
-{
-    VEC(const char *) list = { 0 };
-
-    for (; from && *from; from++)
-        if (passes(p, name_of(*from)) && !is_set(add, name_of(*from)))
-            VEC_PUSH_IN(a, &list, *from);
-    for (const char *const *v = add; v && *v; v++)
-        VEC_PUSH_IN(a, &list, *v);
-    if (!is_set(add, STR("HOME")))
-        VEC_PUSH_IN(a, &list, arena_printf(a, "HOME=" STR_FMT, STR_ARG(p->home)).p);
-    if (!is_set(add, STR("PATH")))
-        VEC_PUSH_IN(a, &list, "PATH=/usr/local/bin:/usr/bin:/bin");
-    VEC_PUSH_IN(a, &list, NULL);
-    return list.p;
 }

@@ -1,7 +1,8 @@
-/* Running a command in a sandbox: the parent's side. All the work is done by the program blast-jail.
+/* Running a command in a sandbox: the side outside. All the work is done by the program blast-jail.
  *
- * The caller may have threads: nothing is cloned here but by posix_spawn(). When the caller dies, by whatever means,
- * everything that was started dies with it.
+ * A sandbox is made for one command (jail_run) or kept for many that come to it (jail_keep, jail_join). The caller may
+ * have threads: nothing is cloned here but by posix_spawn(). When a client dies, by whatever means, its command and all
+ * that this started dies with it; when the keeper dies, everything.
  */
 #pragma once
 
@@ -24,13 +25,9 @@ struct jail_command {
     int fd[3];               /* the command's stdin, stdout, stderr; our own 0, 1, 2 are fine. A terminal among them
                                 is never handed in: the command gets a new one, relayed */
     uint64_t wall_ms;        /* 0: none */
-    const char *const *ro;   /* further host paths, NULL at the end; may be NULL */
-    const char *const *rw;
     void (*reported)(void *ctx, const struct jail_report *r); /* called once, as the command starts; may be NULL */
     void (*tick)(void *ctx); /* called a few times a second while it runs; may be NULL */
     void *ctx;
-    void (*connected)(void *ctx, struct str event); /* each event of blast-gate, JSON (gate/event.h); may be NULL */
-    int control;             /* listening socket, 10 or above, for the table of connections (gate/table.h); 0: none */
     bool foreground;         /* signals that reach us are passed on; a stop of the command stops us (job control) */
 };
 
@@ -53,10 +50,40 @@ struct jail_result {
     struct jail_report report; /* texts in the arena */
 };
 
-/* False with e (ERR_ENVIRONMENT, exit code 125, 126 or 127) when the command did not start; out is filled then too. A
- * command that ran is true, whatever its exit code. */
+/* In a sandbox of its own. False with e (ERR_ENVIRONMENT, exit code 125, 126 or 127) when the command did not start;
+ * out is filled then too. A command that ran is true, whatever its exit code. */
 MUST_USE bool jail_run(const struct jail_policy *p, const struct jail_command *c, struct arena *a,
                        struct jail_result *out, struct err *e);
+
+/* A sandbox that is there, or will be. */
+struct jail_entry {
+    int socket;  /* connected to the one that its keeper serves */
+    int session; /* a process of ours for whose life the sandbox stays; 0: none */
+    bool gone;   /* set: it ended before it took the command */
+};
+/* As jail_run(), in that one. False without an error: it is `gone`. */
+MUST_USE bool jail_join(struct jail_entry *at, const struct jail_policy *p, const struct jail_command *c,
+                        struct arena *a, struct jail_result *out, struct err *e);
+
+/* The order for a sandbox with this policy, to be handed to its keeper: a sealed memfd, so that what was decided is
+ * what is done. */
+MUST_USE bool jail_order(const struct jail_policy *p, int *fd, struct err *e);
+
+/* Keeps a sandbox until its last command is over. `order` and `serve` (a listening SOCK_SEQPACKET socket) are taken.
+ * `heard` gets one object of blast-jail after the other, as launch.h lists them: the key, and the value as JSON text.
+ * What it does about "over" is done before the command's client hears of it. */
+struct jail_keeping {
+    int order, serve;
+    int control;             /* listening socket for the table of connections (gate/table.h), or -1 */
+    void (*heard)(void *ctx, struct str key, struct str value);
+    void *ctx;
+};
+MUST_USE bool jail_keep(const struct jail_keeping *k, struct err *e);
+
+/* Asks a sandbox what runs in it and what it uses: JSON, in the arena. */
+MUST_USE bool jail_look(int socket, struct arena *a, struct str *out);
+/* Ends a sandbox and waits until it is gone. */
+void jail_stop(int socket);
 
 /* What it would be: everything is set up for real in a sandbox that runs nothing. */
 MUST_USE bool jail_try(const struct jail_policy *p, struct arena *a, struct jail_report *out, struct err *e);

@@ -9,13 +9,14 @@
 
 int main(int argc, char **argv)
 {
-    uint64_t order, status, control = 0;
+    uint64_t fd[4] = { 0 }; /* order, status, serve, control */
+    bool ok = argc == 4 || argc == 5;
 
-    if (argc < 3 || argc > 4 || (argc == 4 && !str_to_u64(str_of(argv[3]), &control)) || control > 1000 ||
-        !str_to_u64(str_of(argv[1]), &order) || !str_to_u64(str_of(argv[2]), &status) || order > 1000 ||
-        status > 1000) {
+    for (int i = 1; ok && i < argc; i++)
+        ok = str_to_u64(str_of(argv[i]), &fd[i - 1]) && fd[i - 1] <= 1000;
+    if (!ok) {
         (void)fputs(USAGE, stderr);
         return 125;
     }
-    return launch_run((int)order, (int)status, argc == 4 ? (int)control : -1);
+    return launch_run((int)fd[0], (int)fd[1], (int)fd[2], argc == 5 ? (int)fd[3] : -1);
 }

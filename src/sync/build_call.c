@@ -227,11 +227,13 @@ static bool run_in_sandbox(struct build *b, const char *const *argv, const char 
         .interpreter = interpreter,
         .limits = { .processes = 4096, .memory = (uint64_t)w->config.sandbox_resources_memory_limit },
     };
-    struct jail_policy policy;
+    struct jail_policy least, policy;
     struct jail_result result;
     AUTO_FD out = -1, in = -1;
 
-    if (!jail_compile_build(&wanted, b->a, &policy, e) || !fd_open(AT_FDCWD, "/dev/null", O_RDONLY, 0, &in, e) ||
+    if (!jail_compile_build(&wanted, b->a, &least, e) ||
+        !jail_policy_with(&least, b->source->editable ? kept_from(b) : tree, b->source->editable ? tree : NULL, b->a,
+                          &policy, e) || !fd_open(AT_FDCWD, "/dev/null", O_RDONLY, 0, &in, e) ||
         !fd_open(b->room.dir, "log", O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0600, &out, e))
         return false;
     struct jail_command command = {
@@ -242,8 +244,6 @@ static bool run_in_sandbox(struct build *b, const char *const *argv, const char 
         .wall_ms = wall_ms(b),
         .tick = show_output,
         .ctx = b,
-        .ro = b->source->editable ? kept_from(b) : tree,
-        .rw = b->source->editable ? tree : NULL,
     };
 
     if (!jail_run(&policy, &command, b->a, &result, e)) {

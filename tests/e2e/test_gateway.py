@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+import cells
+
 HERE = Path(__file__).parent
 NOBODY = 65534
 PYTHON = "/usr/bin/python3"
@@ -267,21 +269,6 @@ HOLD = ("import socket, sys\ns = socket.create_connection(('good.test', 9000)); 
         " t(lambda: socket.getaddrinfo('good.test', 80)), flush=True)\n")
 
 
-def gates_of(pid):
-    """The blast-gate that runs below this process."""
-    todo, found = [pid], []
-    while todo:
-        one = todo.pop()
-        try:
-            children = Path(f"/proc/{one}/task/{one}/children").read_text().split()
-            if Path(f"/proc/{one}/comm").read_text() == "blast-gate\n":
-                found.append(one)
-        except OSError:
-            continue
-        todo += [int(c) for c in children]
-    return found
-
-
 def test_the_table_shows_what_is_open(cell):
     p = cell.start("python", "-c", HOLD)
     try:
@@ -300,7 +287,7 @@ def test_nothing_gets_out_once_the_gateway_is_gone(cell):
     p = cell.start("python", "-c", HOLD)
     try:
         assert p.stdout.readline() == "open\n"
-        gates = gates_of(p.pid)
+        gates = cells.gates(cell.path)
         assert gates
         os.kill(gates[0], signal.SIGKILL)
         wait_for(lambda: all(not Path(f"/proc/{g}").exists() or "Z" in Path(f"/proc/{g}/stat").read_text().split()[2]
@@ -317,7 +304,7 @@ def test_nothing_gets_out_once_the_gateway_is_gone(cell):
 def test_killing_blast_ends_the_gateway_too(cell):
     p = cell.start("python", "-c", HOLD)
     assert p.stdout.readline() == "open\n"
-    gates = gates_of(p.pid)
+    gates = cells.gates(cell.path)
     p.kill()
     p.wait()
     assert gates
@@ -333,7 +320,7 @@ def test_many_half_open_connections_stay_small(cell):
     p = cell.start("python", "-c", code)
     try:
         assert p.stdout.readline() == "full\n", p.stderr.read()
-        gate = gates_of(p.pid)[0]
+        gate = cells.gates(cell.path)[0]
         rss = int(Path(f"/proc/{gate}/statm").read_text().split()[1]) * 4096
         if "Sanitize" not in Path(f"/proc/{gate}/maps").read_text() and "libasan" not in Path(f"/proc/{gate}/maps").read_text():
             assert rss < 64 << 20, rss
@@ -347,7 +334,7 @@ def test_the_gateway_has_given_up_what_it_does_not_need(cell):
     p = cell.start("python", "-c", HOLD)
     try:
         assert p.stdout.readline() == "open\n"
-        gates = gates_of(p.pid)
+        gates = cells.gates(cell.path)
         assert len(gates) == 5  # and the four that look names up, which are forked from it
         status = dict(line.split(":\t", 1) for line in Path(f"/proc/{gates[0]}/status").read_text().splitlines())
         assert status["Seccomp"].strip() == "2" and status["NoNewPrivs"].strip() == "1"

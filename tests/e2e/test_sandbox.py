@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+import cells
+
 HERE = Path(__file__).parent
 NOBODY = 65534
 LEVELS = ("process", "namespace", "container")
@@ -455,14 +457,14 @@ def test_nothing_outlives_the_command(box, held, level):
     wait_for(lambda: is_free(held))
 
 
-@pytest.mark.parametrize("who", ("blast", "blast-jail"))
+@pytest.mark.parametrize("who", ("blast", "keeper", "blast-jail"))
 def test_nothing_outlives_a_killed_launcher(box, held, who):
     p = subprocess.Popen(box.words(box.program, "run", "--no-sync", "--", "python", "-c", DAEMON + "time.sleep(600)"),
                          cwd=box.path, env=box.environment("namespace"), stdin=subprocess.DEVNULL)
     wait_for((box.path / "ready").exists)
     assert not is_free(held)
-    children = Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()
-    os.kill(p.pid if who == "blast" else int(children[0]), signal.SIGKILL)
+    os.kill({"blast": [p.pid], "keeper": cells.keepers(box.path), "blast-jail": cells.jails(box.path)}[who][0],
+            signal.SIGKILL)
     p.wait(TIMEOUT)
     wait_for(lambda: is_free(held))
 
@@ -475,11 +477,11 @@ def test_the_directory_of_a_killed_process_level_goes_at_the_next_start(box):
     assert scratch.is_dir() and scratch.name.startswith("blast-run-")
     box.run("true", level="process", env=OPEN)
     assert (scratch / "f").exists()  # in use
-    launcher = int(Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()[0])
-    below = int(Path(f"/proc/{launcher}/task/{launcher}/children").read_text().split()[0])
+    launcher, = cells.jails(box.path)
+    below = cells.below(launcher)
     os.kill(launcher, signal.SIGKILL)
     assert p.wait(TIMEOUT) == 125
-    wait_for(lambda: not Path(f"/proc/{below}").exists())
+    wait_for(lambda: not any(Path(f"/proc/{b}").exists() for b in below))
     box.run("true", level="process", env=OPEN)  # any start of this user sweeps, also one of a test beside this one
     assert not scratch.exists()
 
