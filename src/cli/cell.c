@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "base/vec.h"
 #include "codec/json.h"
+#include "cli/cell_journal.h"
 #include "cli/common.h"
 #include "cli/directive.h"
 #include "cli/outside.h"
@@ -163,10 +164,10 @@ static bool make(const struct workspace *w, const struct jail_policy *p, int dir
     return (*socket >= 0 || err_sys(e, "connect to the sandbox")) && spawn_keeper(w, p, order, serve, e);
 }
 
-static bool enter(const struct workspace *w, const struct jail_policy *p, int *socket, bool *made, struct err *e)
+static bool enter(struct workspace *w, const struct jail_policy *p, int *socket, bool *made, struct err *e)
 {
     AUTO_FD dir = -1;
-    char name[NAME_ROOM];
+    char name[NAME_ROOM], mark[SOCKETS_MARK];
 
     if (!sockets_open_dir(w, CELLS, true, &dir))
         return err_sys(e, "make %s/" CELLS, w->dirs.state);
@@ -179,6 +180,9 @@ static bool enter(const struct workspace *w, const struct jail_policy *p, int *s
         return err_sys(e, "lock %s/" CELLS, w->dirs.state);
     *socket = connect_to(dir, name);
     *made = *socket < 0;
+    sockets_mark(w, mark);
+    if (*made)
+        cell_journal_recover(w, dir, mark);
     return !*made || make(w, p, dir, name, socket, e);
 }
 
@@ -193,7 +197,7 @@ static int session(void)
     return pid && str_to_u64(str_of(pid), &n) && n <= INT_MAX ? (int)n : 0;
 }
 
-bool cell_run(struct cmd *c, const struct workspace *w, const struct cell_job *job, struct jail_result *out,
+bool cell_run(struct cmd *c, struct workspace *w, const struct cell_job *job, struct jail_result *out,
               struct err *e)
 {
     for (unsigned i = 0; i < TRIES; i++) {
@@ -269,8 +273,10 @@ static void remove_name(int dir, const char *name)
         return;
     AUTO_FD there = connect_to(dir, name);
 
-    if (there < 0)
+    if (there < 0) {
         (void)unlinkat(dir, name, 0);
+        cell_journal_remove(dir, name);
+    }
     (void)flock(dir, LOCK_UN);
 }
 
@@ -278,7 +284,7 @@ bool cell_keep(struct workspace *w, const struct cell_words *words, struct err *
 {
     struct keeping k = { w, words->digest };
     struct outside outside = { .dir = -1 };
-    AUTO_FD dir = -1;
+    AUTO_FD dir = -1, journal = -1;
     uint64_t order, serve;
     char name[NAME_ROOM];
 
@@ -290,7 +296,8 @@ bool cell_keep(struct workspace *w, const struct cell_words *words, struct err *
     struct jail_keeping keeping = { (int)order, (int)serve, -1, hear, &k };
 
     learn_name(keeping.serve, name);
-    (void)!sockets_open_dir(w, CELLS, false, &dir);
+    if (sockets_open_dir(w, CELLS, false, &dir) && name[0])
+        journal = cell_journal_open(dir, name, words->digest);
     outside_open(w, &outside);
     keeping.control = outside.fd > 0 ? outside.fd : -1;
     bool ok = jail_keep(&keeping, e);

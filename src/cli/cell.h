@@ -26,7 +26,7 @@ struct cell_job {
     const struct jail_command *command;
     bool *made;
 };
-MUST_USE bool cell_run(struct cmd *c, const struct workspace *w, const struct cell_job *job, struct jail_result *out,
+MUST_USE bool cell_run(struct cmd *c, struct workspace *w, const struct cell_job *job, struct jail_result *out,
                        struct err *e);
 /* `blast sandbox keep ORDER SERVE DIGEST`: the descriptors of a sandbox's order and listening socket, and the digest of
  * its policy. Its keeper, until it ends. */

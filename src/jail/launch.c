@@ -550,8 +550,8 @@ static bool reach_level(struct launch *l)
     return !jail_report_refuses(&l->report, p) && as_process(l);
 }
 
-/* What it was made of goes; what happened last is still told. */
-static void take_down(struct launch *l)
+/* All that runs ends; what happened last is still told. */
+static void end_all(struct launch *l)
 {
     struct pollfd more = { l->outlet.events, POLLIN, 0 };
 
@@ -561,8 +561,6 @@ static void take_down(struct launch *l)
         more.fd = l->outlet.events;
     }
     outlet_close(&l->outlet);
-    cgroup_remove(&l->group);
-    scratch_remove(&l->scratch);
 }
 
 /* Commands whose sandbox ended under them are over, too; each is told when the keeper has taken note of it. */
@@ -636,9 +634,11 @@ int launch_run(int order, int status, int serve_on, int control)
         if (ready && !l.only_try && !jail_report_refuses(&l.report, &l.policy))
             serve(&l);
     }
-    take_down(&l);
-    int code = conclude(&l, ready);
+    end_all(&l);
+    int code = conclude(&l, ready); /* nobody has to wait for the rest */
 
+    cgroup_remove(&l.group);
+    scratch_remove(&l.scratch);
     arena_clear(&l.a);
     return code;
 }

@@ -1,7 +1,9 @@
 """One sandbox for all that runs in an environment at the same time: what is shared, what is not, when it ends."""
 import json
+import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -179,3 +181,21 @@ def test_a_fork_bomb_ends_with_its_command(box):
     jail, = cells.jails(box.path)
     assert len([p for p in cells.below(jail) if cells.name_of(p) == "python"]) == 1
     assert end(first) == 0
+
+
+def test_what_a_killed_keeper_left_is_cleaned_up_by_the_next_start(box):
+    wait_for(lambda: not cells.jails(box.path))
+    first = hold(box, env={"BLAST_SANDBOX_RESOURCES_MEMORY_LIMIT": "1G"})
+    (keeper,), (jail,) = cells.keepers(box.path), cells.jails(box.path)
+    below = cells.below(jail)
+    for pid in (keeper, jail):
+        os.kill(pid, signal.SIGKILL)
+    assert end(first) == 125
+    wait_for(lambda: not any(Path(f"/proc/{b}").exists() for b in below))
+    assert box.run("echo", "again").stdout == "again\n"
+    said = [e["data"] for e in json.loads(box.blast("audit", "show", "--event", "sandbox", "--json").stdout)["entries"]]
+    recovered = [d for d in said if d["sandbox"] == "recovered"]
+    assert len(recovered) == 1 and recovered[0]["why"] == "its keeper was killed" and len(recovered[0]["policy"]) == 64
+    wait_for(lambda: not list((box.home / "blast" / "state").rglob("cells/*")))
+    groups = [g for g in Path("/sys/fs/cgroup").rglob(f"blast-{jail}-*") if (g / "cgroup.procs").read_text().split()]
+    assert not groups

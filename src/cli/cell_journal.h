@@ -1,0 +1,21 @@
+/* What is written down while a sandbox is there, so that one whose keeper was killed is noticed and cleaned up after.
+ *
+ * <state>/cells/NAME.run is locked for as long as its keeper lives; one that can be locked is nobody's. What a sandbox
+ * is made of ends with its processes (namespaces, mounts, what lies in memory), or is swept by blast-jail at its next
+ * start (control groups, the HOME of the level process). Nothing is flushed to disk: a power cut leaves nothing.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "base/str.h"
+
+struct workspace;
+
+#define CELL_JOURNAL ".run"
+
+/* By the keeper. Returns the locked file, or -1 where there can be none; it is the caller's for the sandbox's life. */
+MUST_USE int cell_journal_open(int dir, const char *name, const char *digest);
+void cell_journal_remove(int dir, const char *name);
+/* For the names that begin with `mark`: those whose keeper is dead are told to the audit log and removed, with their
+ * sockets. By whoever holds the lock of the directory. */
+void cell_journal_recover(struct workspace *w, int dir, const char *mark);
