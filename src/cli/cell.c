@@ -314,16 +314,17 @@ struct cells {
     VEC(int) socket;
 };
 
-static void find_all(const struct workspace *w, struct arena *a, struct cells *out)
+static void find_all(const struct workspace *w, bool all, struct arena *a, struct cells *out)
 {
-    char mark[SOCKETS_MARK];
+    char mark[SOCKETS_MARK] = "";
     DIR *list = NULL;
     int copy;
 
     *out = (struct cells){ .dir = -1 };
     if (!sockets_open_dir(w, CELLS, false, &out->dir))
         return;
-    sockets_mark(w, mark);
+    if (!all)
+        sockets_mark(w, mark);
     if ((copy = fcntl(out->dir, F_DUPFD_CLOEXEC, 3)) >= 0 && !(list = fdopendir(copy)))
         (void)close(copy);
     for (const struct dirent *d; list && (d = readdir(list)) != NULL;) {
@@ -399,7 +400,7 @@ struct cell_use *cell_look(const struct workspace *w, struct arena *a, size_t *n
 {
     struct cells all;
 
-    find_all(w, a, &all);
+    find_all(w, false, a, &all);
     struct cell_use *out = ARENA_ARRAY(a, struct cell_use, all.socket.n + 1);
 
     *n = 0;
@@ -413,16 +414,16 @@ struct cell_use *cell_look(const struct workspace *w, struct arena *a, size_t *n
     return out;
 }
 
-size_t cell_stop(const struct workspace *w)
+size_t cell_stop(const struct workspace *w, bool all)
 {
     AUTO_ARENA a = { 0 };
-    struct cells all;
+    struct cells found;
 
     arena_init(&a);
-    find_all(w, &a, &all);
-    for (size_t i = 0; i < all.socket.n; i++) {
-        jail_stop(all.socket.p[i]);
-        (void)close(all.socket.p[i]);
+    find_all(w, all, &a, &found);
+    for (size_t i = 0; i < found.socket.n; i++) {
+        jail_stop(found.socket.p[i]);
+        (void)close(found.socket.p[i]);
     }
-    return all.socket.n;
+    return found.socket.n;
 }

@@ -42,5 +42,5 @@ struct cell_use {
     struct str commands; /* "python 12 s, sh 3 s"; empty: only shells hold it */
 };
 MUST_USE struct cell_use *cell_look(const struct workspace *w, struct arena *a, size_t *n);
-/* Ends them all, with everything in them; how many. */
-size_t cell_stop(const struct workspace *w);
+/* Ends them, with everything in them; `all`: those of all projects of the user. How many. */
+size_t cell_stop(const struct workspace *w, bool all);

@@ -18,6 +18,7 @@
 
 struct killed {
     size_t ended, left; /* processes */
+    size_t sandboxes;   /* ended with all that ran in them */
     bool purged, deactivated;
 };
 
@@ -74,28 +75,46 @@ static bool find(struct cmd *c, const struct workspace *w, struct processes *lis
 }
 
 /* Off a terminal kill means it: the word is explicit enough for a script. */
-static bool may_end(const struct cmd *c, const struct processes *list)
+static bool may_end(const struct cmd *c, const struct processes *list, struct str inside)
 {
-    if (list->n == 0 || option_flag(&c->options, OPT_FORCE) || option_flag(&c->options, OPT_YES) || !ui.tty ||
-        ui.no_input)
+    bool nothing = list->n == 0 && inside.n == 0;
+
+    if (nothing || option_flag(&c->options, OPT_FORCE) || option_flag(&c->options, OPT_YES) || !ui.tty || ui.no_input)
         return true;
     struct str names = processes_text(list, c->a);
 
-    return ui_confirm(arena_printf(c->a, "end %zu process%s (" STR_FMT ")?", list->n, list->n == 1 ? "" : "es",
-                                   STR_ARG(names)).p);
+    if (list->n == 0)
+        return ui_confirm(arena_printf(c->a, "end what runs in the sandbox (" STR_FMT ")?", STR_ARG(inside)).p);
+    return ui_confirm(arena_printf(c->a, "end %zu process%s (" STR_FMT ")%s?", list->n, list->n == 1 ? "" : "es",
+                                   STR_ARG(names), inside.n ? " and what runs in the sandbox" : "").p);
+}
+
+/* What runs in the project's sandboxes. */
+static struct str inside_text(const struct workspace *w, struct arena *a)
+{
+    size_t cells;
+    const struct cell_use *use = cell_look(w, a, &cells);
+    struct str text = STR("");
+
+    for (size_t i = 0; i < cells; i++)
+        if (use[i].commands.n)
+            text = arena_printf(a, STR_FMT "%s" STR_FMT, STR_ARG(text), text.n ? ", " : "", STR_ARG(use[i].commands));
+    return text;
 }
 
 static void end_processes(const struct cmd *c, const struct workspace *w, struct processes *list, struct killed *k)
 {
-    if (!may_end(c, list)) {
-        k->left = list->n;
-        ui_note("left running: " STR_FMT, STR_ARG(processes_text(list, c->a)));
+    struct str inside = inside_text(w, c->a);
+
+    if (!may_end(c, list, inside)) {
+        k->left = MAX(list->n, 1u);
+        ui_note("left running: " STR_FMT, STR_ARG(list->n ? processes_text(list, c->a) : inside));
         return;
     }
-    size_t cells = cell_stop(w);
-
-    if (cells)
-        ui_note("ended the sandbox of the environment");
+    k->sandboxes = cell_stop(w, option_flag(&c->options, OPT_ALL));
+    if (k->sandboxes)
+        ui_note("ended the sandbox%s of the environment%s", k->sandboxes == 1 ? "" : "es",
+                option_flag(&c->options, OPT_ALL) ? "s" : "");
     k->ended = list->n;
     processes_end(list);
     if (k->ended)
@@ -129,6 +148,7 @@ static void print_json(const struct killed *k)
     json_result_begin(&j, "blast.kill/1");
     json_write_member_u64(&j.w, "ended", k->ended);
     json_write_member_u64(&j.w, "left", k->left);
+    json_write_member_u64(&j.w, "sandboxes", k->sandboxes);
     json_write_member_bool(&j.w, "deactivated", k->deactivated);
     json_write_member_bool(&j.w, "purged", k->purged);
     json_result_end(&j);
@@ -146,7 +166,7 @@ static bool leave(const struct cmd *c, const struct workspace *w, struct killed 
     k->deactivated = here;
     if (!here && activate_is_active(w))
         ui_note("it is active in this shell: leave it with `deactivate`");
-    else if (!k->ended && !k->left && !here)
+    else if (!k->ended && !k->sandboxes && !k->left && !here)
         ui_note("nothing of the environment was running");
     return true;
 }

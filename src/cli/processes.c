@@ -36,6 +36,17 @@ static bool belongs(int proc, const char *pid, const struct str *env, size_t n)
     return false;
 }
 
+/* A command of Blast waits for what runs in a sandbox: that is what is asked about, and its end is the end of both. */
+static bool is_blast(int proc, const char *pid)
+{
+    struct stat own, other;
+    char path[64];
+
+    (void)snprintf(path, sizeof path, "%.20s/exe", pid);
+    return stat("/proc/self/exe", &own) == 0 && fstatat(proc, path, &other, 0) == 0 && own.st_dev == other.st_dev &&
+           own.st_ino == other.st_ino;
+}
+
 static bool is_ancestor(long pid)
 {
     long at = (long)getpid();
@@ -98,7 +109,7 @@ bool processes_find(const struct str *env, size_t n, struct arena *a, struct pro
             continue;
         int fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
 
-        if (fd < 0 || !belongs(proc, d->d_name, env, n)) {
+        if (fd < 0 || !belongs(proc, d->d_name, env, n) || is_blast(proc, d->d_name)) {
             fd_close(&fd);
             continue;
         }

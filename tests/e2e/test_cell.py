@@ -141,7 +141,7 @@ def test_kill_ends_it_with_all_that_runs_in_it(box):
     p = box.blast("kill", level="namespace")
     assert p.returncode == 0, p.stderr
     assert end(first) == 125 or first.returncode > 128
-    assert not cells.jails(box.path)
+    wait_for(lambda: not cells.jails(box.path))
 
 
 def test_status_shows_what_runs_and_what_it_uses(box):
