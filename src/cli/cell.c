@@ -247,6 +247,8 @@ static void hear(void *ctx, struct str key, struct str value)
         record(k, "made", "enforcement", value);
     else if (str_eq(key, STR("over")))
         record(k, "run", NULL, value);
+    else if (str_eq(key, STR("limit")))
+        record(k, "limit", NULL, value);
     else if (str_eq(key, STR("end")))
         record(k, "ended", NULL, value);
 }

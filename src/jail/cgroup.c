@@ -416,11 +416,24 @@ bool cgroup_join(const struct cgroup *g, pid_t pid, struct err *e)
     return true;
 }
 
-uint64_t cgroup_memory_kills(const struct cgroup *g)
+uint64_t cgroup_hits(const struct cgroup *g, enum cgroup_kind k)
 {
-    int dir = g->dir[CGROUP_MEMORY];
+    static const struct {
+        const char *v1, *v2, *word;
+    } file[CGROUP_KINDS] = {
+        [CGROUP_MEMORY] = { "memory.oom_control", "memory.events", "oom_kill" },
+        [CGROUP_PIDS] = { "pids.events", "pids.events", "max" },
+        [CGROUP_CPU] = { "cpu.stat", "cpu.stat", "nr_throttled" },
+    };
 
-    return dir < 0 ? 0 : count_in(dir, g->v2 ? "memory.events" : "memory.oom_control", STR("oom_kill"));
+    if (g->dir[k] < 0 || !file[k].word)
+        return 0;
+    return count_in(g->dir[k], g->v2 ? file[k].v2 : file[k].v1, str_of(file[k].word));
+}
+
+enum jail_setting cgroup_setting(enum cgroup_kind k)
+{
+    return setting_of[k];
 }
 
 static void end_processes(const struct cgroup *g, unsigned k)

@@ -10,10 +10,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include "base/attr.h"
+#include "jail/report.h"
 
 struct err;
 struct jail_policy;
-struct jail_report;
 
 enum cgroup_kind { CGROUP_MEMORY, CGROUP_PIDS, CGROUP_CPU, CGROUP_IO, CGROUP_KINDS };
 
@@ -34,9 +34,12 @@ MUST_USE int cgroup_birthplace(const struct cgroup *g);
 MUST_USE bool cgroup_enter(const struct cgroup *g, struct err *e);
 /* From outside, before the process does anything. */
 MUST_USE bool cgroup_join(const struct cgroup *g, pid_t pid, struct err *e);
-/* How many processes the kernel ended for memory_limit. It takes the largest, one by one, not the whole group: another
- * command of the same sandbox, such as a shell, need not pay for it. */
-MUST_USE uint64_t cgroup_memory_kills(const struct cgroup *g);
+/* How often a limit was met: processes ended for memory, refused because there are too many, periods in which the
+ * processor was withheld; 0 for disk operations, which are only delayed. For memory the kernel ends the largest
+ * process, one after the other, not the whole group: another command, such as a shell, need not pay for it. */
+MUST_USE uint64_t cgroup_hits(const struct cgroup *g, enum cgroup_kind k);
+/* The setting that it is the limit of. */
+MUST_USE enum jail_setting cgroup_setting(enum cgroup_kind k);
 /* Ends what is still in it and removes it. */
 void cgroup_remove(struct cgroup *g);
 /* The same for the groups of a launcher that was killed; for its parent, which alone knows that it is the one. */

@@ -52,7 +52,7 @@ struct launch {
     int control;           /* for blast-gate, or -1 */
     bool no_outlet, outlet_told; /* it could not be made; the report says so */
     struct visits visits;
-    uint64_t killed;       /* processes that the kernel ended for memory, as far as somebody was told */
+    uint64_t hits[CGROUP_KINDS]; /* of the limits, as far as the keeper was told */
     const char *limit;     /* what ended all of it */
     bool keeper_gone;
     bool failed;
@@ -101,10 +101,18 @@ static void tell_over(void *ctx, const struct visits_one *one)
     json_write_member(&w, "command", str_of(one->name));
     json_write_member_u64(&w, "exit", (uint64_t)(signalled ? 128 + WTERMSIG(one->status) : WEXITSTATUS(one->status)));
     json_write_member_cstr(&w, "limit", one->limit);
-    json_write_member_u64(&w, "us", clock_us() - one->begun_us);
+    json_write_member_u64(&w, "ms", (clock_us() - one->begun_us) / 1000);
     json_write_object_end(&w);
     json_write_object_end(&w);
     if (json_write_end(&w))
+        tell(l, &b);
+}
+
+static void tell_limit(const struct launch *l, const char *name, uint64_t times)
+{
+    AUTO_BUF b = { .limit = 256 };
+
+    if (buf_printf(&b, "{\"limit\":{\"limit\":\"%s\",\"times\":%llu}}", name, (unsigned long long)times))
         tell(l, &b);
 }
 
@@ -390,16 +398,24 @@ static bool set_up(struct launch *l, bool inside)
 
 /* ------------------------------------------------------------ while commands run */
 
-/* What the kernel ended for memory since the last time. */
-static const char *limit_hit(struct launch *l, int status)
+/* Tells of the limits that were met since the last time. The one that ended a command with this status, or NULL. */
+static const char *take_limits(struct launch *l, int status)
 {
-    uint64_t killed = cgroup_memory_kills(&l->group);
-    bool more = killed > l->killed;
+    const char *why = l->limit;
 
-    l->killed = killed;
-    return l->limit                                                                     ? l->limit
-           : more && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? "memory_limit"
-                                                                                        : NULL;
+    for (unsigned k = 0; k < CGROUP_KINDS; k++) {
+        uint64_t hits = cgroup_hits(&l->group, (enum cgroup_kind)k);
+
+        if (hits <= l->hits[k])
+            continue;
+        const char *name = jail_setting_name(cgroup_setting((enum cgroup_kind)k));
+
+        tell_limit(l, name, hits - l->hits[k]);
+        l->hits[k] = hits;
+        if (k == CGROUP_MEMORY && !why && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+            why = name;
+    }
+    return why;
 }
 
 /* False when pid 1 is gone. */
@@ -414,7 +430,7 @@ static bool take_message(struct launch *l)
     for (size_t i = 0; i < n; i++)
         (void)close(got[i]);
     if (m.kind == LINK_OVER)
-        (void)visits_over(&l->visits, m.visit, m.value, limit_hit(l, m.value));
+        (void)visits_over(&l->visits, m.visit, m.value, take_limits(l, m.value));
     else if (m.kind == LINK_LIMIT)
         l->limit = jail_setting_name((enum jail_setting)m.value);
     return true;
@@ -611,7 +627,7 @@ static void serve(struct launch *l)
     l->visits.ctx = l;
     supervise(l);
     if (!l->limit)
-        l->limit = limit_hit(l, SIGKILL);
+        l->limit = take_limits(l, SIGKILL);
 }
 
 int launch_run(int order, int status, int serve_on, int control)

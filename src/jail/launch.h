@@ -6,7 +6,8 @@
  *
  *     {"report": {...}}               made, or refused: the enforcement report
  *     {"connection": {...}}           blast-gate's (gate/event.h)
- *     {"over": {"command", "code", "limit", "signal", "us"}}  answered with one byte when it was taken note of
+ *     {"limit": {"limit", "times"}}   a limit was met, by its setting's name
+ *     {"over": {"command", "exit", "limit", "ms"}}  a command; answered with one byte when it was taken note of
  *     {"end": {"end", "code", "limit", "text", "hint", "sys"}}
  *
  * The end of whoever holds the other side of the status socket is the end of the sandbox.
