@@ -353,7 +353,7 @@ static int patience(const struct client *k, uint64_t begun)
     return k->c->tick && (left < 0 || left > TICK_MS) ? TICK_MS : left;
 }
 
-static void wait_for_end(struct client *k, int *other)
+static void wait_for_end(struct client *k, const int *other)
 {
     uint64_t begun = clock_ms();
 
