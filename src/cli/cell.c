@@ -24,6 +24,7 @@
 #include "cli/directive.h"
 #include "cli/outside.h"
 #include "cli/sockets.h"
+#include "cli/ui.h"
 #include "jail/policy.h"
 #include "jail/run.h"
 #include "sync/audit.h"
@@ -164,13 +165,11 @@ static bool make(const struct workspace *w, const struct jail_policy *p, int dir
     return (*socket >= 0 || err_sys(e, "connect to the sandbox")) && spawn_keeper(w, p, order, serve, e);
 }
 
-static bool enter(struct workspace *w, const struct jail_policy *p, int *socket, bool *made, struct err *e)
+static bool enter(struct workspace *w, const struct cell_job *job, int dir, int *socket, struct err *e)
 {
-    AUTO_FD dir = -1;
+    const struct jail_policy *p = job->policy;
     char name[NAME_ROOM], mark[SOCKETS_MARK];
 
-    if (!sockets_open_dir(w, CELLS, true, &dir))
-        return err_sys(e, "make %s/" CELLS, w->dirs.state);
     name_of(w, p, name);
     *socket = connect_to(dir, name);
     if (*socket >= 0)
@@ -179,11 +178,11 @@ static bool enter(struct workspace *w, const struct jail_policy *p, int *socket,
     if (flock(dir, LOCK_EX) < 0)
         return err_sys(e, "lock %s/" CELLS, w->dirs.state);
     *socket = connect_to(dir, name);
-    *made = *socket < 0;
+    *job->made = *socket < 0;
     sockets_mark(w, mark);
-    if (*made)
+    if (*job->made)
         cell_journal_recover(w, dir, mark);
-    return !*made || make(w, p, dir, name, socket, e);
+    return !*job->made || make(w, p, dir, name, socket, e);
 }
 
 /* The shell that the environment is active in. */
@@ -200,12 +199,21 @@ static int session(void)
 bool cell_run(struct cmd *c, struct workspace *w, const struct cell_job *job, struct jail_result *out,
               struct err *e)
 {
+    AUTO_FD dir = -1;
+
+    if (!sockets_open_dir(w, CELLS, true, &dir)) { /* nothing can be kept, such as a log; the sandbox is as strong */
+        ui_detail("%s cannot be written to: this command has a sandbox for itself", w->dirs.state);
+        *job->made = true;
+        return jail_run(job->policy, job->command, c->a, out, e);
+    }
     for (unsigned i = 0; i < TRIES; i++) {
+        AUTO_FD lock = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* let go of with the entry */
         AUTO_FD socket = -1;
 
         *job->made = false;
-        if (!enter(w, job->policy, &socket, job->made, e))
+        if (!enter(w, job, lock, &socket, e))
             return err_as(e, ERR_ENVIRONMENT, "reach the sandbox of %s", w->where.dir) || err_exit(e, 125);
+        fd_close(&lock);
         struct jail_entry at = { .socket = socket, .session = session() };
         bool ok = jail_join(&at, job->policy, job->command, c->a, out, e);
 

@@ -159,7 +159,9 @@ def test_status_shows_what_runs_and_what_it_uses(box):
 
 
 def test_the_audit_log_has_the_sandbox_and_each_command(box):
+    wait_for(lambda: not cells.keepers(box.path))
     box.run("sh", "-c", "exit 3", code=3)
+    wait_for(lambda: log_of(box)[-1]["sandbox"] == "ended")
     made, run, ended = log_of(box)[-3:]
     assert made["sandbox"] == "made" and made["enforcement"]["level"] == "namespace" and len(made["policy"]) == 64
     assert run["sandbox"] == "run" and run["command"] == "sh" and run["exit"] == 3
@@ -206,3 +208,19 @@ def test_what_a_killed_keeper_left_is_cleaned_up_by_the_next_start(box):
     wait_for(lambda: not list((box.home / "blast" / "state").rglob("cells/*")))
     groups = [g for g in Path("/sys/fs/cgroup").rglob(f"blast-{jail}-*") if (g / "cgroup.procs").read_text().split()]
     assert not groups
+
+
+def test_where_no_state_can_be_kept_each_command_has_its_own(box):
+    if box.user == "root":
+        pytest.skip("root can write everywhere")
+    state = box.home / "blast" / "state"
+    wait_for(lambda: not list(state.rglob("cells/*")))
+    for cells_dir in state.rglob("cells"):
+        cells_dir.rmdir()
+    state.chmod(0o555)
+    try:
+        p = box.run("sh", "-c", "echo on; cat /etc/shadow", code=1)
+        assert p.stdout == "on\n" and "Permission denied" in p.stderr or "No such file" in p.stderr
+        assert box.run("sh", "-c", "exit 4", code=4)
+    finally:
+        state.chmod(0o755)
