@@ -1,6 +1,5 @@
 #include "gate/conn.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -111,27 +110,27 @@ static enum conn_protocol protocol_of(const struct watch *listener, const struct
 /* Whom it was meant for is the address on our own side: the transit namespace has them all. */
 static void begin_outbound(struct gate *g, struct conn *c, const struct watch *listener)
 {
-    struct sockaddr_in at = { 0 };
+    union rules_peer at = { 0 };
     socklen_t n = sizeof at;
 
-    if (getsockname(c->client.fd, (struct sockaddr *)&at, &n) < 0) {
+    if (getsockname(c->client.fd, &at.any, &n) < 0) {
         conn_close(g, c, true);
         return;
     }
-    c->to = ntohl(at.sin_addr.s_addr);
-    c->name = names_find(&g->names, c->to);
+    c->to = rules_peer_ip(&at);
+    c->name = names_find(&g->names, &c->to);
     c->protocol = protocol_of(listener, c->name);
     if (c->protocol == CONN_DNS)
         return;
-    if (!c->name && (c->to & RULES_SYNTHETIC_MASK) == RULES_SYNTHETIC)
+    if (!c->name && rules_is_synthetic(&c->to))
         conn_deny(g, c, "the address was given for no name");
-    else if (!c->name && !rules_has_address(&g->rules, c->to))
+    else if (!c->name && !rules_has_address(&g->rules, &c->to))
         conn_deny(g, c, "the address is not allowed");
     else if (c->protocol == CONN_PLAIN)
         dial_begin(g, c);
 }
 
-static void begin(struct gate *g, const struct watch *listener, int fd, const struct sockaddr_in *from)
+static void begin(struct gate *g, const struct watch *listener, int fd, const union rules_peer *from)
 {
     static const int yes = 1;
     struct conn *c = mem_zero(1, sizeof *c);
@@ -141,8 +140,8 @@ static void begin(struct gate *g, const struct watch *listener, int fd, const st
     c->server = (struct watch){ .kind = WATCH_SERVER, .fd = -1, .conn = c };
     c->out.pipe[0] = c->out.pipe[1] = c->in.pipe[0] = c->in.pipe[1] = -1;
     c->begun_ms = g->now_ms;
-    c->from = ntohl(from->sin_addr.s_addr);
-    c->from_port = ntohs(from->sin_port);
+    c->from = rules_peer_ip(from);
+    c->from_port = rules_peer_port(from);
     c->port = listener->port;
     c->inbound = listener->kind == WATCH_INBOUND;
     c->phase = CONN_DEAD;
@@ -169,9 +168,9 @@ static bool make_room(struct gate *g)
 void conn_accept(struct gate *g, const struct watch *listener)
 {
     for (unsigned i = 0; i < ACCEPT_MAX; i++) {
-        struct sockaddr_in from = { 0 };
+        union rules_peer from = { 0 };
         socklen_t n = sizeof from;
-        int fd = accept4(listener->fd, (struct sockaddr *)&from, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int fd = accept4(listener->fd, &from.any, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
         if (fd < 0 && errno == EMFILE && g->phase[CONN_JUDGE].first) {
             conn_deny(g, g->phase[CONN_JUDGE].first, "too many connections that are not open yet");

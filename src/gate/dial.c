@@ -30,16 +30,15 @@ static bool watch_server(struct gate *g, struct conn *c)
 
 static bool dial(struct gate *g, struct conn *c, const union rules_peer *to)
 {
-    bool six = to->any.sa_family == AF_INET6;
+    struct ip a = rules_peer_ip(to);
 
-    c->peer = *to;
-    *(six ? &c->peer.v6.sin6_port : &c->peer.v4.sin_port) = htons(c->port);
+    c->peer = rules_peer_of(&a, c->port);
     drop(c);
-    c->server.fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    c->server.fd = socket(c->peer.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (c->server.fd < 0)
         return false;
     phase_enter(g, c, CONN_DIAL);
-    return (connect(c->server.fd, &c->peer.any, six ? sizeof c->peer.v6 : sizeof c->peer.v4) == 0 ||
+    return (connect(c->server.fd, &c->peer.any, rules_peer_size(&c->peer)) == 0 ||
             errno == EINPROGRESS) &&
            watch_server(g, c);
 }
@@ -68,7 +67,7 @@ static void dial_name(struct gate *g, struct conn *c)
         return;
     }
     phase_enter(g, c, CONN_RESOLVE);
-    if (!c->name->asked && !resolver_ask(g->resolver, (uint32_t)(c->to - RULES_SYNTHETIC - 1), c->name->text))
+    if (!c->name->asked && !resolver_ask(g->resolver, c->name->id, c->name->text))
         conn_deny(g, c, "too many names at once");
     else
         c->name->asked = true;
@@ -76,7 +75,7 @@ static void dial_name(struct gate *g, struct conn *c)
 
 void dial_begin(struct gate *g, struct conn *c)
 {
-    union rules_peer to = { .v4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(c->to) } };
+    union rules_peer to = rules_peer_of(&c->to, c->port);
 
     if (c->name)
         dial_name(g, c);
@@ -111,7 +110,7 @@ void dial_inside(struct gate *g, struct conn *c)
         slot++;
     int n = snprintf(text, sizeof text, "connect %u %llu", c->port, (unsigned long long)c->id);
 
-    c->to = GATE_INSIDE;
+    c->to = ip_from_v4(GATE_INSIDE);
     if (slot == COUNT(g->asked) || !pass_send(g->link, (struct str){ text, (size_t)n }, -1)) {
         conn_deny(g, c, "too many connections from outside at once");
         return;

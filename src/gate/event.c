@@ -1,30 +1,32 @@
 #include "gate/event.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include "base/pass.h"
 #include "codec/json_write.h"
 #include "gate/state.h"
 
-void event_peer(const union rules_peer *p, char out[EVENT_PEER_MAX])
+void event_address(const struct ip *a, uint16_t port, char out[EVENT_PEER_MAX])
 {
-    char text[INET6_ADDRSTRLEN] = "";
-    bool six = p->any.sa_family == AF_INET6;
+    char text[IP_TEXT_MAX];
 
-    (void)inet_ntop(p->any.sa_family, six ? (const void *)&p->v6.sin6_addr : &p->v4.sin_addr, text, sizeof text);
-    (void)snprintf(out, EVENT_PEER_MAX, six ? "[%s]:%u" : "%s:%u", text, ntohs(six ? p->v6.sin6_port : p->v4.sin_port));
+    ip_format(a, text);
+    (void)snprintf(out, EVENT_PEER_MAX, ip_is_v4(a) ? "%s:%u" : "[%s]:%u", text, port);
 }
 
-static void member_v4(struct json_write *w, const char *name, uint32_t address, uint16_t port)
+void event_peer(const union rules_peer *p, char out[EVENT_PEER_MAX])
 {
-    union rules_peer p = {
-        .v4 = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(address) }
-    };
+    struct ip a = rules_peer_ip(p);
+
+    event_address(&a, rules_peer_port(p), out);
+}
+
+static void member_address(struct json_write *w, const char *name, const struct ip *a, uint16_t port)
+{
     char text[EVENT_PEER_MAX];
 
-    if (!address)
+    if (ip_is_none(a))
         return;
-    event_peer(&p, text);
+    event_address(a, port, text);
     json_write_member_cstr(w, name, text);
 }
 
@@ -33,8 +35,8 @@ static void write_event(struct json_write *w, const struct event *ev)
     json_write_member_cstr(w, "verdict", ev->verdict);
     if (ev->protocol)
         json_write_member_cstr(w, "protocol", ev->protocol);
-    member_v4(w, "from", ev->from, ev->from_port);
-    member_v4(w, "to", ev->to, ev->port);
+    member_address(w, "from", &ev->from, ev->from_port);
+    member_address(w, "to", &ev->to, ev->port);
     if (ev->name.n)
         json_write_member(w, "name", ev->name);
     if (ev->why)

@@ -11,6 +11,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/ip.h"
 #include "base/str.h"
 
 struct conn;
@@ -22,7 +23,7 @@ struct gate;
 
 struct event {
     const char *verdict, *protocol;
-    uint32_t from, to; /* host order; 0: none */
+    struct ip from, to;
     uint16_t from_port, port;
     struct str name;
     const char *why;   /* static */
@@ -32,6 +33,7 @@ void event_send(struct gate *g, const struct event *ev);
 /* Of a connection: `why` may be NULL. */
 void event_conn(struct gate *g, const struct conn *c, const char *verdict, const char *why);
 /* The text of an address: "203.0.113.6:443", "[2001:db8::1]:443". */
-#define EVENT_PEER_MAX 64
+#define EVENT_PEER_MAX 72
 union rules_peer;
+void event_address(const struct ip *a, uint16_t port, char out[EVENT_PEER_MAX]);
 void event_peer(const union rules_peer *p, char out[EVENT_PEER_MAX]);

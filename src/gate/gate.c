@@ -71,7 +71,8 @@ static bool take_socket(struct gate *g, struct str what, int fd, struct err *e)
         ok = gate_watch_fixed(g, WATCH_DNS_TCP, fd, 53);
     else if (str_eq(what, STR("monitor")))
         ok = gate_watch_fixed(g, WATCH_MONITOR, fd, 0);
-    else if (str_cut_prefix(&what, STR("tcp ")) && str_to_u64(what, &port) && port <= UINT16_MAX)
+    else if ((str_cut_prefix(&what, STR("tcp ")) || str_cut_prefix(&what, STR("tcp6 "))) &&
+             str_to_u64(what, &port) && port <= UINT16_MAX)
         ok = gate_watch_fixed(g, WATCH_TCP, fd, (uint16_t)port);
     return ok || err_sys(e, "take the socket '" STR_FMT "' of the transit namespace", STR_ARG(what));
 }
@@ -186,7 +187,7 @@ static void hear_resolver(struct gate *g)
     struct resolver_answer answer;
 
     while (resolver_hear(g->resolver, &answer)) {
-        struct name *n = names_find(&g->names, RULES_SYNTHETIC + 1 + answer.id);
+        struct name *n = answer.id < g->names.n ? g->names.list[answer.id] : NULL;
 
         if (!n)
             continue;

@@ -9,7 +9,7 @@
 struct gate;
 struct watch;
 
-/* One packet of IPv4. False when it is nothing to tell of: it is judged elsewhere. Texts are static. */
+/* One packet of IPv4 or IPv6. False when it is nothing to tell of: it is judged elsewhere. Texts are static. */
 MUST_USE bool monitor_read(const struct gate *g, const unsigned char *p, size_t n, struct event *out);
 /* What waits at the packet socket. */
 void monitor_packets(struct gate *g, const struct watch *w);

@@ -35,6 +35,7 @@ uint32_t names_address(struct names *n, const struct rules *r, struct str name, 
     struct name *one = mem_zero(1, sizeof *one);
 
     one->text = (struct str){ mem_dup(name.p, name.n), name.n };
+    one->id = n->n;
     one->rule = rule;
     n->per_rule[rule]++;
     n->list[n->n] = one;
@@ -42,9 +43,9 @@ uint32_t names_address(struct names *n, const struct rules *r, struct str name, 
     return RULES_SYNTHETIC + 1 + n->n++;
 }
 
-struct name *names_find(const struct names *n, uint32_t address)
+struct name *names_find(const struct names *n, const struct ip *address)
 {
-    uint32_t at = address - RULES_SYNTHETIC - 1;
+    uint32_t at = ip_is_v4(address) ? ip_v4(address) - RULES_SYNTHETIC - 1 : UINT32_MAX;
 
-    return address > RULES_SYNTHETIC && at < n->n ? n->list[at] : NULL;
+    return at < n->n ? n->list[at] : NULL;
 }

@@ -23,7 +23,7 @@ struct conn;
 
 struct name {
     struct str text;      /* normal; on the heap */
-    uint32_t rule;
+    uint32_t id, rule;    /* its place in the list; of rules.name */
     union rules_peer to[NAMES_ADDRESSES]; /* only such as rules_may_lead_to(); without port */
     unsigned n_to;
     bool refused;         /* there were others, which may not be */
@@ -44,4 +44,4 @@ void names_clear(struct names *n);
 /* The name's address inside, made when it is new. 0 when no rule lets it through, or (*full) there are too many. */
 MUST_USE uint32_t names_address(struct names *n, const struct rules *r, struct str name, bool *full);
 /* The name of an address inside, or NULL. */
-MUST_USE struct name *names_find(const struct names *n, uint32_t address);
+MUST_USE struct name *names_find(const struct names *n, const struct ip *address);

@@ -10,11 +10,11 @@
 
 #define DATAGRAMS 64 /* in one turn */
 
-static void log_refusal(struct gate *g, const struct dns_question *q, const struct sockaddr_in *from, const char *why)
+static void log_refusal(struct gate *g, const struct dns_question *q, const union rules_peer *from, const char *why)
 {
     struct event ev = {
-        .verdict = "denied", .protocol = "dns", .from = ntohl(from->sin_addr.s_addr),
-        .from_port = ntohs(from->sin_port), .to = GATE_TRANSIT, .port = 53, .name = str_of(q->name), .why = why,
+        .verdict = "denied", .protocol = "dns", .from = rules_peer_ip(from), .from_port = rules_peer_port(from),
+        .to = ip_from_v4(GATE_TRANSIT), .port = 53, .name = str_of(q->name), .why = why,
     };
 
     event_send(g, &ev);
@@ -22,7 +22,7 @@ static void log_refusal(struct gate *g, const struct dns_question *q, const stru
 
 /* No address of the other family and no HTTPS record for a name that is there (NODATA): programs then use the one
  * that is, and have no key to hide a name with. */
-static size_t answer(struct gate *g, const unsigned char *p, size_t n, const struct sockaddr_in *from,
+static size_t answer(struct gate *g, const unsigned char *p, size_t n, const union rules_peer *from,
                      unsigned char out[DNS_MESSAGE_MAX])
 {
     struct dns_question q;
@@ -49,7 +49,7 @@ static bool answer_datagram(struct gate *g, int fd)
         struct cmsghdr align;
         char bytes[CMSG_SPACE(sizeof(struct in_pktinfo))];
     } control = { 0 };
-    struct sockaddr_in from = { 0 };
+    union rules_peer from = { 0 };
     struct iovec part = { in, sizeof in };
     struct msghdr h = { .msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &part, .msg_iovlen = 1,
                         .msg_control = control.bytes, .msg_controllen = sizeof control.bytes };
@@ -80,7 +80,7 @@ void nameserver_datagrams(struct gate *g, const struct watch *w)
 
 void nameserver_stream(struct gate *g, struct conn *c)
 {
-    struct sockaddr_in from = { .sin_addr.s_addr = htonl(c->from), .sin_port = htons(c->from_port) };
+    union rules_peer from = rules_peer_of(&c->from, c->from_port);
 
     while (c->client.readable) {
         unsigned char in[2 + DNS_MESSAGE_MAX], out[2 + DNS_MESSAGE_MAX];

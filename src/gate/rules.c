@@ -9,7 +9,9 @@
 #include "gate/host.h"
 
 /* Not anybody's on the Internet (RFC 6890 and its successors). */
-static const struct rules_network special[] = {
+static const struct {
+    uint32_t network, mask;
+} special[] = {
     { 0x00000000, 0xff000000 }, /* this network */
     { 0x0a000000, 0xff000000 }, /* 10/8 */
     { 0x64400000, 0xffc00000 }, /* 100.64/10, carrier-grade NAT */
@@ -24,36 +26,16 @@ static const struct rules_network special[] = {
 
 /* ------------------------------------------------------------ reading */
 
-/* "203.0.113.0/24", or an address alone. */
-static bool read_network(struct str text, struct rules_network *out)
-{
-    size_t slash = str_find(text, '/');
-    char address[INET_ADDRSTRLEN];
-    struct in_addr in;
-    uint64_t bits = 32;
-
-    if (slash >= sizeof address || (slash < text.n && !str_to_u64(str_sub(text, slash + 1, text.n), &bits)) ||
-        bits > 32)
-        return false;
-    memcpy(address, text.p, slash);
-    address[slash] = '\0';
-    if (inet_pton(AF_INET, address, &in) != 1)
-        return false;
-    out->mask = bits ? ~0u << (32 - bits) : 0;
-    out->network = ntohl(in.s_addr);
-    return (out->network & ~out->mask) == 0;
-}
-
 static void read_networks(struct json *j, struct arena *a, struct rules *r)
 {
-    VEC(struct rules_network) list = { 0 };
-    struct rules_network one = { 0 };
+    VEC(struct ip_net) list = { 0 };
+    struct ip_net one = { 0 };
     struct str v;
 
     if (!json_array_begin(j))
         return;
     while (json_array_next(j) && json_string(j, &v)) {
-        if (!read_network(v, &one))
+        if (!ip_net_parse(v, &one))
             (void)json_fail(j, "'" STR_FMT "' is no network", STR_ARG(v));
         VEC_PUSH_IN(a, &list, one);
     }
@@ -140,12 +122,17 @@ uint32_t rules_find_name(const struct rules *r, struct str name)
     return RULES_NONE;
 }
 
-bool rules_has_address(const struct rules *r, uint32_t address)
+bool rules_has_address(const struct rules *r, const struct ip *a)
 {
     for (size_t i = 0; i < r->n_networks; i++)
-        if ((address & r->network[i].mask) == r->network[i].network)
-            return true;
+        if (ip_net_has(&r->network[i], a))
+            return !ip_is_of_link(a);
     return false;
+}
+
+bool rules_is_synthetic(const struct ip *a)
+{
+    return ip_is_v4(a) && (ip_v4(a) & RULES_SYNTHETIC_MASK) == RULES_SYNTHETIC;
 }
 
 bool rules_has_port(const struct rules *r, uint16_t port)
@@ -158,7 +145,7 @@ bool rules_has_port(const struct rules *r, uint16_t port)
 
 void rules_find_own(struct rules *r, struct arena *a)
 {
-    VEC(union rules_peer) list = { 0 };
+    VEC(struct ip) list = { 0 };
     struct ifaddrs *all = NULL;
 
     if (getifaddrs(&all) < 0)
@@ -169,66 +156,94 @@ void rules_find_own(struct rules *r, struct arena *a)
         if (!i->ifa_addr || (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
             continue;
         memcpy(&one, i->ifa_addr, i->ifa_addr->sa_family == AF_INET ? sizeof one.v4 : sizeof one.v6);
-        VEC_PUSH_IN(a, &list, one);
+        VEC_PUSH_IN(a, &list, rules_peer_ip(&one));
     }
     freeifaddrs(all);
     r->own = list.p;
     r->n_own = list.n;
 }
 
-static bool is_own(const struct rules *r, const union rules_peer *to)
+static bool is_own(const struct rules *r, const struct ip *a)
 {
-    for (size_t i = 0; i < r->n_own; i++) {
-        const union rules_peer *own = &r->own[i];
-
-        if (own->any.sa_family != to->any.sa_family)
-            continue;
-        if (to->any.sa_family == AF_INET ? own->v4.sin_addr.s_addr == to->v4.sin_addr.s_addr
-                                         : memcmp(&own->v6.sin6_addr, &to->v6.sin6_addr, sizeof to->v6.sin6_addr) == 0)
+    for (size_t i = 0; i < r->n_own; i++)
+        if (ip_eq(&r->own[i], a))
             return true;
-    }
     return false;
 }
 
-static bool may_lead_to_v4(const struct rules *r, uint32_t address)
+static bool is_special(uint32_t v4)
 {
-    if (rules_has_address(r, address))
-        return true;
     for (size_t i = 0; i < COUNT(special); i++)
-        if ((address & special[i].mask) == special[i].network)
-            return false;
-    return true;
+        if ((v4 & special[i].mask) == special[i].network)
+            return true;
+    return false;
 }
 
-/* The IPv4 address that an IPv6 one stands for: mapped, or behind a translator (NAT64), or 6to4. */
-static bool embedded_v4(const struct in6_addr *a, uint32_t *out)
+/* The IPv4 address that one of IPv6 leads to: behind a translator (NAT64), or 6to4. */
+static bool embedded_v4(const struct ip *a, struct ip *out)
 {
-    static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff }, nat64[12] = { 0x00, 0x64, 0xff, 0x9b };
+    static const unsigned char nat64[12] = { 0x00, 0x64, 0xff, 0x9b };
     const unsigned char *at = NULL;
 
-    if (memcmp(a->s6_addr, mapped, sizeof mapped) == 0 || memcmp(a->s6_addr, nat64, sizeof nat64) == 0)
-        at = a->s6_addr + 12;
-    else if (a->s6_addr[0] == 0x20 && a->s6_addr[1] == 0x02)
-        at = a->s6_addr + 2;
+    if (memcmp(a->b, nat64, sizeof nat64) == 0)
+        at = a->b + 12;
+    else if (a->b[0] == 0x20 && a->b[1] == 0x02)
+        at = a->b + 2;
     if (at)
-        *out = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+        *out = ip_from_v4((uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3]);
     return at != NULL;
 }
 
 bool rules_may_lead_to(const struct rules *r, const union rules_peer *to)
 {
-    uint32_t v4;
+    struct ip a = rules_peer_ip(to), v4;
 
-    if (to->any.sa_family == AF_INET) {
-        v4 = ntohl(to->v4.sin_addr.s_addr);
-        return may_lead_to_v4(r, v4) && (rules_has_address(r, v4) || !is_own(r, to));
-    }
-    if (to->any.sa_family != AF_INET6 || is_own(r, to))
+    if (rules_has_address(r, &a))
+        return true;
+    if (is_own(r, &a))
         return false;
-    const unsigned char *b = to->v6.sin6_addr.s6_addr;
-
-    if (embedded_v4(&to->v6.sin6_addr, &v4))
-        return may_lead_to_v4(r, v4);
+    if (ip_is_v4(&a))
+        return !is_special(ip_v4(&a));
+    if (embedded_v4(&a, &v4))
+        return rules_has_address(r, &v4) || !is_special(ip_v4(&v4));
     /* 2000::/3 is all there is of the Internet; ::1, fe80::, fc00::, ff00:: are not in it */
-    return (b[0] & 0xe0) == 0x20;
+    return (a.b[0] & 0xe0) == 0x20;
+}
+
+/* ------------------------------------------------------------ the kernel's form */
+
+union rules_peer rules_peer_of(const struct ip *a, uint16_t port)
+{
+    union rules_peer p = { 0 };
+
+    if (ip_is_v4(a)) {
+        p.v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port),
+                                     .sin_addr.s_addr = htonl(ip_v4(a)) };
+    } else {
+        p.v6.sin6_family = AF_INET6;
+        p.v6.sin6_port = htons(port);
+        memcpy(&p.v6.sin6_addr, a->b, sizeof a->b);
+    }
+    return p;
+}
+
+struct ip rules_peer_ip(const union rules_peer *p)
+{
+    struct ip a = { { 0 } };
+
+    if (p->any.sa_family == AF_INET)
+        return ip_from_v4(ntohl(p->v4.sin_addr.s_addr));
+    if (p->any.sa_family == AF_INET6)
+        memcpy(a.b, &p->v6.sin6_addr, sizeof a.b);
+    return a;
+}
+
+uint16_t rules_peer_port(const union rules_peer *p)
+{
+    return ntohs(p->any.sa_family == AF_INET6 ? p->v6.sin6_port : p->v4.sin_port);
+}
+
+socklen_t rules_peer_size(const union rules_peer *p)
+{
+    return p->any.sa_family == AF_INET6 ? sizeof p->v6 : sizeof p->v4;
 }

@@ -9,7 +9,7 @@
 #include "gate/names.h"
 
 static const char policy[] = "{\"domains\":[\"good.test\",\"*.wild.test\"],"
-                             "\"networks\":[\"203.0.113.0/24\",\"10.1.2.3\"],"
+                             "\"networks\":[\"203.0.113.0/24\",\"10.1.2.3\",\"fd01::/16\"],"
                              "\"ports\":[443,80],\"inbound\":[],\"bandwidth\":0}";
 
 static void read_policy(struct arena *a, struct rules *r)
@@ -70,7 +70,8 @@ static void leads_names_to_nothing_private(void **state)
         { "fe80::1", false },        { "fd00::1", false },          { "ff02::1", false },       { "::", false },
         { "::ffff:127.0.0.1", false }, { "::ffff:8.8.8.8", true },
         { "64:ff9b::a00:1", false }, { "64:ff9b::808:808", true },
-        { "2002:7f00:1::", false },  { "2002:808:808::", true },
+        { "2002:7f00:1::", false },  { "2002:808:808::", true },    { "64:ff9b::a01:203", true },
+        { "fd01::7", true },         { "fd02::7", false },          { "::ffff:10.1.2.3", true },
     };
     AUTO_ARENA a = { 0 };
     struct rules r;
@@ -85,19 +86,77 @@ static void leads_names_to_nothing_private(void **state)
     }
 }
 
+static void allows_addresses_by_themselves_in_their_family(void **state)
+{
+    static const struct {
+        const char *network, *address;
+        bool may;
+    } cases[] = {
+        { "0.0.0.0/0", "127.0.0.1", true },
+        { "0.0.0.0/0", "2001:db8::1", false },
+        { "0.0.0.0/0", "224.0.0.1", false },
+        { "::/0", "2001:db8::1", true },
+        { "::/0", "::1", true },
+        { "::/0", "127.0.0.1", false },
+        { "::/0", "::ffff:127.0.0.1", false },
+        { "::/0", "fe80::1", false },
+        { "::/0", "ff02::1", false },
+        { "2001:db8::/32", "::1", false },
+        { "2001:db8::/32", "fd00::1", false },
+        { "2001:db8::/32", "2002:a00:1::", false },
+        { "10.0.0.0/8", "::ffff:10.1.1.1", true },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct ip_net n;
+        struct rules r = { .network = &n, .n_networks = 1 };
+        struct ip a;
+
+        assert_true(ip_net_parse(str_of(cases[i].network), &n));
+        assert_true(ip_parse(str_of(cases[i].address), &a));
+        if (rules_has_address(&r, &a) != cases[i].may)
+            fail_msg("%s in %s", cases[i].address, cases[i].network);
+    }
+}
+
 static void leads_names_to_this_machine_only_by_address(void **state)
 {
-    union rules_peer own[] = { peer("198.51.100.1"), peer("203.0.113.5"), peer("2001:db8::5") };
+    static const char *const own[] = { "198.51.100.1", "203.0.113.5", "2001:db8::5", "::ffff:198.51.100.1" };
+    struct ip list[COUNT(own)];
     AUTO_ARENA a = { 0 };
     struct rules r;
 
     (void)state;
     read_policy(&a, &r);
-    r.own = own;
+    r.own = list;
     r.n_own = COUNT(own);
-    assert_false(rules_may_lead_to(&r, &own[0]));
-    assert_true(rules_may_lead_to(&r, &own[1])); /* the policy names it */
-    assert_false(rules_may_lead_to(&r, &own[2]));
+    for (size_t i = 0; i < COUNT(own); i++)
+        assert_true(ip_parse(str_of(own[i]), &list[i]));
+    for (size_t i = 0; i < COUNT(own); i++) {
+        union rules_peer p = peer(own[i]);
+
+        assert_int_equal(rules_may_lead_to(&r, &p), i == 1); /* that one the policy names */
+    }
+}
+
+static void goes_between_addresses_and_the_kernels_form(void **state)
+{
+    static const char *const texts[] = { "203.0.113.5", "2001:db8::5" };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        struct ip a, back;
+        union rules_peer p;
+
+        assert_true(ip_parse(str_of(texts[i]), &a));
+        p = rules_peer_of(&a, 4242);
+        back = rules_peer_ip(&p);
+        assert_true(ip_eq(&a, &back));
+        assert_int_equal(rules_peer_port(&p), 4242);
+        assert_int_equal(p.any.sa_family, i ? AF_INET6 : AF_INET);
+        assert_int_equal(rules_peer_size(&p), i ? sizeof p.v6 : sizeof p.v4);
+    }
 }
 
 static void refuses_policies_it_does_not_know(void **state)
@@ -106,7 +165,7 @@ static void refuses_policies_it_does_not_know(void **state)
         const char *json, *why;
     } cases[] = {
         { "{\"domain\":[]}", "unknown member" },           { "{\"domains\":[\"Good.test\"]}", "no host name" },
-        { "{\"domains\":[\"*.*.test\"]}", "no host name" }, { "{\"networks\":[\"10.0.0.1/8\"]}", "no network" },
+        { "{\"domains\":[\"*.*.test\"]}", "no host name" }, { "{\"networks\":[\"good.test\"]}", "no network" },
         { "{\"networks\":[\"10.0.0.0/33\"]}", "no network" }, { "{\"ports\":[0]}", "no port" },
         { "{\"ports\":[65536]}", "no port" },              { "[]", "an array" },
     };
@@ -145,9 +204,13 @@ static void gives_each_name_one_address_up_to_a_bound(void **state)
         assert_int_equal(full, i == NAMES_PER_RULE);
     }
     assert_int_not_equal(names_address(&n, &r, STR("l0.wild.test"), &full), 0); /* known ones stay */
-    assert_non_null(names_find(&n, RULES_SYNTHETIC + 1));
-    assert_null(names_find(&n, RULES_SYNTHETIC));
-    assert_null(names_find(&n, RULES_SYNTHETIC + 2 + NAMES_PER_RULE));
+    struct ip first = ip_from_v4(RULES_SYNTHETIC + 1), before = ip_from_v4(RULES_SYNTHETIC),
+              behind = ip_from_v4(RULES_SYNTHETIC + 2 + NAMES_PER_RULE), six = { { [15] = 1 } };
+
+    assert_non_null(names_find(&n, &first));
+    assert_null(names_find(&n, &before));
+    assert_null(names_find(&n, &behind));
+    assert_null(names_find(&n, &six));
     names_clear(&n);
 }
 
@@ -156,7 +219,9 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_names_by_whole_labels),
         cmocka_unit_test(leads_names_to_nothing_private),
+        cmocka_unit_test(allows_addresses_by_themselves_in_their_family),
         cmocka_unit_test(leads_names_to_this_machine_only_by_address),
+        cmocka_unit_test(goes_between_addresses_and_the_kernels_form),
         cmocka_unit_test(refuses_policies_it_does_not_know),
         cmocka_unit_test(gives_each_name_one_address_up_to_a_bound),
     };

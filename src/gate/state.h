@@ -66,7 +66,7 @@ struct conn {
     enum conn_protocol protocol;
     uint64_t id, begun_ms, phase_ms;
     struct name *name;     /* NULL: an address that is allowed by itself */
-    uint32_t from, to;     /* as the client sees them; host order */
+    struct ip from, to;    /* as the client sees them */
     uint16_t from_port, port;
     union rules_peer peer; /* whom it was opened to */
     unsigned tried;        /* addresses of the name */

@@ -10,14 +10,11 @@
 
 static const char *const phase_word[] = { "asking", "resolving", "dialling", "open" };
 
-static void write_address(struct json_write *w, const char *name, uint32_t address, uint16_t port)
+static void write_address(struct json_write *w, const char *name, const struct ip *a, uint16_t port)
 {
-    union rules_peer p = {
-        .v4 = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(address) }
-    };
     char text[EVENT_PEER_MAX];
 
-    event_peer(&p, text);
+    event_address(a, port, text);
     json_write_member_cstr(w, name, text);
 }
 
@@ -28,8 +25,8 @@ static void write_conn(struct json_write *w, const struct gate *g, const struct 
     json_write_object_begin(w);
     json_write_member_u64(w, "id", c->id);
     json_write_member_cstr(w, "state", phase_word[c->phase]);
-    write_address(w, "from", c->from, c->from_port);
-    write_address(w, "to", c->to, c->port);
+    write_address(w, "from", &c->from, c->from_port);
+    write_address(w, "to", &c->to, c->port);
     if (c->name)
         json_write_member(w, "name", c->name->text);
     if (c->peer.any.sa_family) {
