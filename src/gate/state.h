@@ -102,7 +102,7 @@ struct gate {
     size_t n_pipes;
     struct conn *asked[32];     /* inbound connections that wait for a socket of the transit namespace */
     unsigned char *look;        /* one buffer for looking at what has come: HEAD_MAX, HELLO_MAX */
-    struct watch *fixed[520];   /* all that is not a connection's */
+    struct watch *fixed[800];   /* all that is not a connection's */
     size_t n_fixed;
     bool stop;
 };

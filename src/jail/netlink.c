@@ -1,6 +1,5 @@
 #include "jail/netlink.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -9,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/err.h"
+#include "base/ip.h"
 #include "base/str.h"
 
 #define ROOM 512
@@ -131,19 +131,38 @@ bool netlink_raise(int fd, const char *name, struct err *e)
     return (i->ifi_index && carry_out(fd, &r)) || err_sys(e, "raise the interface %s", name);
 }
 
-bool netlink_add_address(int fd, const char *name, uint32_t address, unsigned bits, struct err *e)
+/* The bytes of an address as its family has them. */
+static void add_ip(struct request *r, uint16_t type, const struct ip *a)
+{
+    if (ip_is_v4(a))
+        add(r, type, a->b + IP_V4_BITS / 8, 4);
+    else
+        add(r, type, a->b, sizeof a->b);
+}
+
+static unsigned char family_of(const struct ip *a)
+{
+    return ip_is_v4(a) ? AF_INET : AF_INET6;
+}
+
+static unsigned char length_of(const struct ip *a, unsigned bits)
+{
+    return (unsigned char)(bits - (ip_is_v4(a) ? IP_V4_BITS : 0));
+}
+
+bool netlink_add_address(int fd, const char *name, const struct ip *a, unsigned bits, struct err *e)
 {
     struct request r;
     struct ifaddrmsg *i = begin(&r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, sizeof *i);
 
-    *i = (struct ifaddrmsg){ .ifa_family = AF_INET, .ifa_prefixlen = (unsigned char)bits,
-                             .ifa_index = if_nametoindex(name) };
-    add_u32(&r, IFA_LOCAL, htonl(address));
-    add_u32(&r, IFA_ADDRESS, htonl(address));
-    return carry_out(fd, &r) || err_sys(e, "give %s its address", name);
+    *i = (struct ifaddrmsg){ .ifa_family = family_of(a), .ifa_prefixlen = length_of(a, bits),
+                             .ifa_flags = ip_is_v4(a) ? 0 : IFA_F_NODAD, .ifa_index = if_nametoindex(name) };
+    add_ip(&r, IFA_LOCAL, a);
+    add_ip(&r, IFA_ADDRESS, a);
+    return carry_out(fd, &r) || err_sys(e, "give %s its address of IPv%d", name, ip_is_v4(a) ? 4 : 6);
 }
 
-bool netlink_add_route(int fd, enum netlink_route kind, uint32_t network, unsigned bits, uint32_t via, struct err *e)
+bool netlink_add_route(int fd, enum netlink_route kind, const struct ip_net *to, const struct ip *via, struct err *e)
 {
     static const unsigned char type[] = {
         [NETLINK_VIA] = RTN_UNICAST, [NETLINK_LOCAL] = RTN_LOCAL, [NETLINK_PROHIBIT] = RTN_PROHIBIT
@@ -153,13 +172,13 @@ bool netlink_add_route(int fd, enum netlink_route kind, uint32_t network, unsign
 
     /* All in the main table, local ones too: there the longest prefix counts, so that 0.0.0.0/0 as an allowed network
      * does not swallow the way back to the sandbox. */
-    *i = (struct rtmsg){ .rtm_family = AF_INET, .rtm_dst_len = (unsigned char)bits, .rtm_table = RT_TABLE_MAIN,
-                         .rtm_protocol = RTPROT_STATIC, .rtm_type = type[kind],
+    *i = (struct rtmsg){ .rtm_family = family_of(&to->first), .rtm_dst_len = length_of(&to->first, to->bits),
+                         .rtm_table = RT_TABLE_MAIN, .rtm_protocol = RTPROT_STATIC, .rtm_type = type[kind],
                          .rtm_scope = kind == NETLINK_LOCAL ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE };
-    if (bits)
-        add_u32(&r, RTA_DST, htonl(network));
+    if (i->rtm_dst_len)
+        add_ip(&r, RTA_DST, &to->first);
     if (kind == NETLINK_VIA)
-        add_u32(&r, RTA_GATEWAY, htonl(via));
+        add_ip(&r, RTA_GATEWAY, via);
     if (kind == NETLINK_LOCAL)
         add_u32(&r, RTA_OIF, if_nametoindex("lo"));
     return carry_out(fd, &r) || errno == EEXIST || err_sys(e, "add a route to the sandbox's router");

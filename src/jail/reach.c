@@ -1,8 +1,8 @@
 #include "jail/reach.h"
 
-#include <arpa/inet.h>
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/ip.h"
 #include "base/vec.h"
 #include "config/config.h"
 #include "jail/compile.h"
@@ -21,14 +21,9 @@ static bool is_label(struct str s)
 
 static bool is_host(struct str name)
 {
-    struct in_addr ignored;
-    char text[HOST_MAX + 1];
+    struct ip ignored;
 
-    if (name.n == 0 || name.n > HOST_MAX)
-        return false;
-    memcpy(text, name.p, name.n);
-    text[name.n] = '\0';
-    if (inet_pton(AF_INET, text, &ignored) == 1)
+    if (name.n == 0 || name.n > HOST_MAX || ip_parse(name, &ignored))
         return false;
     for (struct str part; str_next(&name, '.', &part);)
         if (!is_label(part))
@@ -80,43 +75,23 @@ static bool add_names(const struct config *c, const struct jail_place *at, struc
     return true;
 }
 
-/* With the bits behind the prefix cleared: "203.0.113.7/24" is 203.0.113.0/24. */
-static bool normal_network(struct str word, struct arena *a, struct str *out)
-{
-    size_t slash = str_find(word, '/');
-    char text[INET_ADDRSTRLEN];
-    struct in_addr in;
-    uint64_t bits = 32;
-
-    if (slash >= sizeof text || (slash < word.n && !str_to_u64(str_sub(word, slash + 1, word.n), &bits)) || bits > 32)
-        return false;
-    memcpy(text, word.p, slash);
-    text[slash] = '\0';
-    if (inet_pton(AF_INET, text, &in) != 1)
-        return false;
-    in.s_addr &= htonl(bits ? ~0u << (32 - bits) : 0);
-    if (!inet_ntop(AF_INET, &in, text, sizeof text))
-        return false;
-    *out = arena_printf(a, "%s/%u", text, (unsigned)bits);
-    return true;
-}
-
 static bool add_networks(const struct config *c, struct arena *a, struct jail_policy *out, struct err *e)
 {
     VEC(struct str) list = { 0 };
 
     for (size_t i = 0; i < c->sandbox_network_allowed_ips.n; i++) {
-        struct str word = c->sandbox_network_allowed_ips.item[i], one;
+        struct str word = c->sandbox_network_allowed_ips.item[i];
+        char text[IP_TEXT_MAX];
+        struct ip_net one;
 
-        if (str_find(word, ':') < word.n) {
-            (void)err_set(e, ERR_CONFIG, "allowed_ips: '" STR_FMT "' is of IPv6, which is not led out of a sandbox",
-                          STR_ARG(word));
-            return err_hint(e, "name the host in allowed_domains: those are reached over IPv6 too");
-        }
-        if (!normal_network(word, a, &one))
+        if (!ip_net_parse(word, &one))
             return err_set(e, ERR_CONFIG, "allowed_ips: '" STR_FMT "' is neither an address nor a network such as "
-                           "203.0.113.0/24", STR_ARG(word));
-        VEC_PUSH_IN(a, &list, one);
+                           "203.0.113.0/24 or 2001:db8::/32", STR_ARG(word));
+        if (ip_is_of_link(&one.first))
+            return err_set(e, ERR_CONFIG, "allowed_ips: '" STR_FMT "' means something on one link only (multicast, "
+                           "broadcast, link-local): it is not led out of a sandbox", STR_ARG(word));
+        ip_net_format(&one, text);
+        VEC_PUSH_IN(a, &list, arena_str(a, str_of(text)));
     }
     out->allowed_network = list.p;
     out->n_allowed_networks = list.n;

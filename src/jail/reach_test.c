@@ -48,7 +48,7 @@ static void makes_names_networks_and_ports_normal(void **state)
     (void)state;
     make(&m, "allowlist",
          "allowed_domains = [\"Good.TEST.\", \"*.Wild.test\", \"index\"]\n"
-         "allowed_ips = [\"203.0.113.7/24\", \"10.1.2.3\"]\n"
+         "allowed_ips = [\"203.0.113.7/24\", \"10.1.2.3\", \"2001:DB8::7/32\", \"::ffff:10.1.2.4\"]\n"
          "allowed_outbound_ports = [443, 80, 443]\nbandwidth_limit = 1000");
     assert_true(m.ok);
     assert_int_equal(m.p.n_allowed_names, 4); /* an index at an address is none by name */
@@ -56,9 +56,11 @@ static void makes_names_networks_and_ports_normal(void **state)
     assert_string_equal(m.p.allowed_name[1].p, "*.wild.test");
     assert_string_equal(m.p.allowed_name[2].p, "index.example");
     assert_string_equal(m.p.allowed_name[3].p, "files.example");
-    assert_int_equal(m.p.n_allowed_networks, 2);
+    assert_int_equal(m.p.n_allowed_networks, 4);
     assert_string_equal(m.p.allowed_network[0].p, "203.0.113.0/24");
     assert_string_equal(m.p.allowed_network[1].p, "10.1.2.3/32");
+    assert_string_equal(m.p.allowed_network[2].p, "2001:db8::/32");
+    assert_string_equal(m.p.allowed_network[3].p, "10.1.2.4/32");
     assert_int_equal(m.p.n_allowed_ports, 2);
     assert_int_equal(m.p.limits.bandwidth, 1000);
     assert_true(outlet_is_wanted(&m.p));
@@ -102,7 +104,10 @@ static void refuses_what_cannot_be_meant(void **state)
         { "allowed_domains = [\"*.*.test\"]", "is no host name" },
         { "allowed_domains = [\"https://a.test\"]", "is no host name" },
         { "allowed_domains = [\"203.0.113.6\"]", "is no host name" },
-        { "allowed_ips = [\"2001:db8::/32\"]", "is of IPv6" },
+        { "allowed_ips = [\"2001:db8::/129\"]", "neither an address nor a network" },
+        { "allowed_ips = [\"fe80::1\"]", "on one link only" },
+        { "allowed_ips = [\"ff02::/16\"]", "on one link only" },
+        { "allowed_ips = [\"224.0.0.0/4\"]", "on one link only" },
         { "allowed_ips = [\"10.0.0.0/33\"]", "neither an address nor a network" },
         { "allowed_ips = [\"10.0.0\"]", "neither an address nor a network" },
         { "allowed_ips = [\"good.test\"]", "neither an address nor a network" },

@@ -19,24 +19,30 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "base/fd.h"
+#include "base/ip.h"
 #include "base/pass.h"
 #include "base/str.h"
 #include "jail/init.h"
 #include "jail/netlink.h"
 #include "jail/policy.h"
 
-#define ROUTER 0x0a000202u
-#define INSIDE 0x0a000264u
-#define BITS 24
-#define SYNTHETIC 0xc6120000u /* 198.18.0.0/15 */
-#define SYNTHETIC_BITS 15
+#define V4(a, b, c, d) { { [10] = 0xff, [11] = 0xff, a, b, c, d } }
+#define V6_OWN(last) { { 0xfd, 0x62, 0x6c, 0x61, 0x73, 0x74, [15] = last } } /* of nobody else (RFC 4193) */
+#define BITS (IP_V4_BITS + 24)
+#define V6_BITS 64
 #define MTU 65520u            /* larger segments cost less: nothing of it goes over a wire */
 #define BACKLOG 1024
 #define DNS_PORT 53
 
+static const struct ip router = V4(10, 0, 2, 2), inside = V4(10, 0, 2, 100), router6 = V6_OWN(2),
+                       inside6 = V6_OWN(0x64);
+static const struct ip_net synthetic = { V4(198, 18, 0, 0), IP_V4_BITS + 15 }, all4 = { V4(0, 0, 0, 0), IP_V4_BITS },
+                           all6;
+
 struct transit {
     const struct transit_task *t;
     int outer, inner; /* descriptors of the network namespaces: transit, sandbox */
+    bool six;         /* addresses of IPv6 are allowed */
 };
 
 /* Comfort and second walls: where /proc is read-only it goes without. */
@@ -81,10 +87,32 @@ static bool enter(int ns, struct err *e)
     return setns(ns, CLONE_NEWNET) == 0 || err_sys(e, "enter a network namespace");
 }
 
-/* IPv6 is off for what is made from here on; the loopback interface keeps its ::1. */
-static void no_ipv6(void)
+/* Of what is made from here on in this namespace; the loopback interface keeps its ::1. With IPv6 the interfaces have
+ * the addresses they are given and listen to no router. */
+static void choose_ipv6(const struct transit *s)
 {
-    set("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+    if (s->six)
+        set("/proc/sys/net/ipv6/conf/all/disable_ipv6", "0");
+    set("/proc/sys/net/ipv6/conf/default/disable_ipv6", s->six ? "0" : "1");
+    set("/proc/sys/net/ipv6/conf/default/addr_gen_mode", "1");
+    set("/proc/sys/net/ipv6/conf/default/accept_ra", "0");
+}
+
+static bool read_network(struct str text, struct ip_net *out, struct err *e)
+{
+    return ip_net_parse(text, out) || err_set(e, ERR_CONFIG, "'" STR_FMT "' is no network", STR_ARG(text));
+}
+
+static bool look_for_ipv6(struct transit *s, struct err *e)
+{
+    for (size_t i = 0; i < s->t->p->n_allowed_networks; i++) {
+        struct ip_net n;
+
+        if (!read_network(s->t->p->allowed_network[i], &n, e))
+            return false;
+        s->six |= !ip_is_v4(&n.first);
+    }
+    return true;
 }
 
 static bool make_inner(struct transit *s, struct err *e)
@@ -93,50 +121,50 @@ static bool make_inner(struct transit *s, struct err *e)
 
     if (unshare(CLONE_NEWNET) < 0)
         return err_sys(e, "make the sandbox's network namespace");
-    no_ipv6();
+    choose_ipv6(s);
     return open_namespace(&s->inner, e) && netlink_open(&nl, e) && netlink_raise(nl, "lo", e) &&
            netlink_add_veth(nl, "eth0", "gw0", s->outer, MTU, e) &&
-           netlink_add_address(nl, "eth0", INSIDE, BITS, e) && netlink_raise(nl, "eth0", e) &&
-           netlink_add_route(nl, NETLINK_VIA, 0, 0, ROUTER, e);
+           netlink_add_address(nl, "eth0", &inside, BITS, e) &&
+           (!s->six || netlink_add_address(nl, "eth0", &inside6, V6_BITS, e)) && netlink_raise(nl, "eth0", e) &&
+           netlink_add_route(nl, NETLINK_VIA, &all4, &router, e) &&
+           (!s->six || netlink_add_route(nl, NETLINK_VIA, &all6, &router6, e));
 }
 
-static bool add_network(int nl, struct str text, bool *all, struct err *e)
+/* What is allowed arrives here; what is not is prohibited, and whoever sends is told. */
+static bool add_routes(const struct transit *s, int nl, struct err *e)
 {
-    size_t slash = str_find(text, '/');
-    char address[INET_ADDRSTRLEN];
-    struct in_addr in;
-    uint64_t bits = 32;
+    const struct jail_policy *p = s->t->p;
+    bool all = false, all_six = false;
 
-    if (slash >= sizeof address || (slash < text.n && !str_to_u64(str_sub(text, slash + 1, text.n), &bits)) ||
-        bits > 32)
-        return err_set(e, ERR_CONFIG, "'" STR_FMT "' is no network", STR_ARG(text));
-    memcpy(address, text.p, slash);
-    address[slash] = '\0';
-    if (inet_pton(AF_INET, address, &in) != 1)
-        return err_set(e, ERR_CONFIG, "'" STR_FMT "' is no network", STR_ARG(text));
-    *all |= bits == 0;
-    return netlink_add_route(nl, NETLINK_LOCAL, ntohl(in.s_addr), (unsigned)bits, 0, e);
+    if (!netlink_add_route(nl, NETLINK_LOCAL, &synthetic, NULL, e))
+        return false;
+    for (size_t i = 0; i < p->n_allowed_networks; i++) {
+        struct ip_net n;
+
+        if (!read_network(p->allowed_network[i], &n, e) || !netlink_add_route(nl, NETLINK_LOCAL, &n, NULL, e))
+            return false;
+        all |= ip_is_v4(&n.first) && n.bits == IP_V4_BITS;
+        all_six |= n.bits == 0;
+    }
+    return (all || netlink_add_route(nl, NETLINK_PROHIBIT, &all4, NULL, e)) &&
+           (all_six || !s->six || netlink_add_route(nl, NETLINK_PROHIBIT, &all6, NULL, e));
 }
 
 static bool make_outer(const struct transit *s, struct err *e)
 {
-    const struct jail_policy *p = s->t->p;
     AUTO_FD nl = -1;
-    bool all = false;
 
     if (!enter(s->outer, e) || !netlink_open(&nl, e) || !netlink_raise(nl, "lo", e) ||
-        !netlink_add_address(nl, "gw0", ROUTER, BITS, e) || !netlink_raise(nl, "gw0", e) ||
-        !netlink_add_route(nl, NETLINK_LOCAL, SYNTHETIC, SYNTHETIC_BITS, 0, e))
-        return false;
-    for (size_t i = 0; i < p->n_allowed_networks; i++)
-        if (!add_network(nl, p->allowed_network[i], &all, e))
-            return false;
-    if (!all && !netlink_add_route(nl, NETLINK_PROHIBIT, 0, 0, 0, e))
+        !netlink_add_address(nl, "gw0", &router, BITS, e) ||
+        (s->six && !netlink_add_address(nl, "gw0", &router6, V6_BITS, e)) || !netlink_raise(nl, "gw0", e) ||
+        !add_routes(s, nl, e))
         return false;
     /* There is nothing to forward to; but only a router says at once that a way is prohibited. */
     set("/proc/sys/net/ipv4/conf/all/forwarding", "1");
     set("/proc/sys/net/ipv4/icmp_ratelimit", "0");
     set("/proc/sys/net/ipv4/icmp_echo_ignore_all", "1");
+    set("/proc/sys/net/ipv6/icmp/ratelimit", "0");
+    set("/proc/sys/net/ipv6/icmp/echo_ignore_all", "1");
     return true;
 }
 
@@ -152,30 +180,33 @@ static bool hand_over(const struct transit *s, const char *what, int *fd, struct
     return ok;
 }
 
-static bool open_port(int type, uint16_t port, int *fd, struct err *e)
+static bool listen_at(int family, int type, uint16_t port, int fd)
 {
     static const int yes = 1;
+    bool six = family == AF_INET6;
     struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(port) };
+    struct sockaddr_in6 any6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 
-    *fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (*fd < 0 || setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0 ||
-        (type == SOCK_DGRAM && setsockopt(*fd, IPPROTO_IP, IP_PKTINFO, &yes, sizeof yes) < 0) ||
-        bind(*fd, (struct sockaddr *)&any, sizeof any) < 0 || (type == SOCK_STREAM && listen(*fd, BACKLOG) < 0))
-        return err_sys(e, "open port %u of the transit namespace", port);
-    return true;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0 ||
+        (six && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes) < 0) ||
+        (type == SOCK_DGRAM && setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &yes, sizeof yes) < 0))
+        return false;
+    return bind(fd, six ? (struct sockaddr *)&any6 : (struct sockaddr *)&any, six ? sizeof any6 : sizeof any) == 0 &&
+           (type == SOCK_DGRAM || listen(fd, BACKLOG) == 0);
+}
+
+static bool open_port(int family, int type, uint16_t port, int *fd, struct err *e)
+{
+    *fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return (*fd >= 0 && listen_at(family, type, port, *fd)) ||
+           err_sys(e, "open port %u of the transit namespace", port);
 }
 
 /* Of TCP the first packet of a connection, and all that is not TCP; without it nothing but the log is poorer. */
-static int open_monitor(void)
+static int open_monitor(uint16_t protocol, const struct sock_filter *filter, size_t n)
 {
-    static const struct sock_filter filter[] = {
-        { BPF_LD | BPF_B | BPF_ABS, 0, 0, 9 },           { BPF_JMP | BPF_JEQ | BPF_K, 0, 4, IPPROTO_TCP },
-        { BPF_LDX | BPF_B | BPF_MSH, 0, 0, 0 },          { BPF_LD | BPF_B | BPF_IND, 0, 0, 13 },
-        { BPF_ALU | BPF_AND | BPF_K, 0, 0, 0x12 },       { BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0x02 },
-        { BPF_RET | BPF_K, 0, 0, 128 },                  { BPF_RET | BPF_K, 0, 0, 0 },
-    };
-    struct sock_fprog program = { COUNT(filter), (struct sock_filter *)(uintptr_t)filter };
-    struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP),
+    struct sock_fprog program = { (unsigned short)n, (struct sock_filter *)(uintptr_t)filter };
+    struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(protocol),
                               .sll_ifindex = (int)if_nametoindex("gw0") };
     int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); /* protocol 0: nothing before the bind */
 
@@ -185,24 +216,52 @@ static int open_monitor(void)
     return fd;
 }
 
+static bool open_monitors(const struct transit *s, struct err *e)
+{
+    static const struct sock_filter four[] = {
+        { BPF_LD | BPF_B | BPF_ABS, 0, 0, 9 },           { BPF_JMP | BPF_JEQ | BPF_K, 0, 4, IPPROTO_TCP },
+        { BPF_LDX | BPF_B | BPF_MSH, 0, 0, 0 },          { BPF_LD | BPF_B | BPF_IND, 0, 0, 13 },
+        { BPF_ALU | BPF_AND | BPF_K, 0, 0, 0x12 },       { BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0x02 },
+        { BPF_RET | BPF_K, 0, 0, 128 },                  { BPF_RET | BPF_K, 0, 0, 0 },
+    };
+    static const struct sock_filter six[] = {
+        { BPF_LD | BPF_B | BPF_ABS, 0, 0, 6 },           { BPF_JMP | BPF_JEQ | BPF_K, 0, 3, IPPROTO_TCP },
+        { BPF_LD | BPF_B | BPF_ABS, 0, 0, 53 },          { BPF_ALU | BPF_AND | BPF_K, 0, 0, 0x12 },
+        { BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0x02 },       { BPF_RET | BPF_K, 0, 0, 128 },
+        { BPF_RET | BPF_K, 0, 0, 0 },
+    };
+    int fd = open_monitor(ETH_P_IP, four, COUNT(four));
+
+    if (!hand_over(s, "monitor", &fd, e))
+        return false;
+    fd = s->six ? open_monitor(ETH_P_IPV6, six, COUNT(six)) : -1;
+    return hand_over(s, "monitor", &fd, e);
+}
+
+static bool open_tcp(const struct transit *s, uint16_t port, struct err *e)
+{
+    char what[16];
+    int fd = -1;
+
+    if (port == DNS_PORT) /* the name server's */
+        return true;
+    (void)snprintf(what, sizeof what, "tcp %u", port);
+    if (!open_port(AF_INET, SOCK_STREAM, port, &fd, e) || !hand_over(s, what, &fd, e))
+        return false;
+    (void)snprintf(what, sizeof what, "tcp6 %u", port);
+    return !s->six || (open_port(AF_INET6, SOCK_STREAM, port, &fd, e) && hand_over(s, what, &fd, e));
+}
+
 static bool open_sockets(const struct transit *s, struct err *e)
 {
     const struct jail_policy *p = s->t->p;
     int fd = -1;
 
-    for (size_t i = 0; i < p->n_allowed_ports; i++) {
-        char what[16];
-
-        (void)snprintf(what, sizeof what, "tcp %u", p->allowed_port[i]);
-        if (p->allowed_port[i] != DNS_PORT && /* that one is the name server's */
-            (!open_port(SOCK_STREAM, p->allowed_port[i], &fd, e) || !hand_over(s, what, &fd, e)))
+    for (size_t i = 0; i < p->n_allowed_ports; i++)
+        if (!open_tcp(s, p->allowed_port[i], e))
             return false;
-    }
-    if (!open_port(SOCK_STREAM, DNS_PORT, &fd, e) || !hand_over(s, "dns-tcp", &fd, e) ||
-        !open_port(SOCK_DGRAM, DNS_PORT, &fd, e) || !hand_over(s, "dns", &fd, e))
-        return false;
-    fd = open_monitor();
-    return hand_over(s, "monitor", &fd, e) &&
+    return open_port(AF_INET, SOCK_STREAM, DNS_PORT, &fd, e) && hand_over(s, "dns-tcp", &fd, e) &&
+           open_port(AF_INET, SOCK_DGRAM, DNS_PORT, &fd, e) && hand_over(s, "dns", &fd, e) && open_monitors(s, e) &&
            (pass_send(s->t->gate, STR("end"), -1) ||
             err_set(e, ERR_ENVIRONMENT, "blast-gate ended before it had its sockets"));
 }
@@ -235,7 +294,7 @@ static bool start_init(const struct transit *s, pid_t *pid, struct err *e)
 /* "connect PORT ID": the socket goes back before it is connected, which epoll tells its new owner. */
 static bool serve(int gate)
 {
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INSIDE) };
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(ip_v4(&inside)) };
     char text[64], reply[64];
     struct str message, part[3];
     uint64_t port;
@@ -288,9 +347,9 @@ void transit_run(struct transit_task *t)
 {
     struct transit s = { .t = t, .outer = -1, .inner = -1 };
     struct transit_word w = { 0 };
-    bool ok = begin(t, &w.e);
+    bool ok = begin(t, &w.e) && look_for_ipv6(&s, &w.e);
 
-    no_ipv6();
+    choose_ipv6(&s);
     ok = ok && open_namespace(&s.outer, &w.e) && make_inner(&s, &w.e) && make_outer(&s, &w.e) &&
          open_sockets(&s, &w.e) && start_init(&s, &w.init, &w.e);
     if (!ok && w.init > 0) {

@@ -3,6 +3,8 @@
  *     sandbox (user namespace U2)      transit (U1)                          outside
  *     eth0 10.0.2.100  <-- veth -->  gw0 10.0.2.2, every allowed address    blast-gate
  *
+ * IPv6 is off in both unless addresses of it are allowed; then the two ends have fd62:6c61:7374::64 and ::2 as well,
+ * and none that they made up by themselves.
  * U1 owns both network namespaces and is the parent of U2: so even with all the capabilities of U2 nothing about the
  * sandbox's network can be changed from inside it. Allowed addresses, and 198.18.0.0/15 for names, are local here: the
  * kernel accepts what the sandbox opens to them. The sockets that accept are made here and handed to blast-gate, which

@@ -7,9 +7,9 @@ import ssl
 import struct
 import sys
 
-GOOD, OTHER, META, SIX = "203.0.113.6", "203.0.113.7", "169.254.169.254", "2001:db8:1::6"
+GOOD, OTHER, META, SIX, SIX_OTHER = "203.0.113.6", "203.0.113.7", "169.254.169.254", "2001:db8:1::6", "2001:db8:1::7"
 INSIDE = len(sys.argv) > 1 and sys.argv[1] == "inside"
-ROUTER = "10.0.2.2" if INSIDE else GOOD
+ROUTER, ROUTER_SIX = ("10.0.2.2", "fd62:6c61:7374::2") if INSIDE else (GOOD, SIX)
 attempts = {}
 
 
@@ -18,10 +18,10 @@ def attempt(f):
     return f
 
 
-def connect(host, port, family=socket.AF_INET, patience=5):
-    s = socket.socket(family)
+def connect(host, port, family=None, patience=5):
+    s = socket.socket(family or (socket.AF_INET6 if ":" in host else socket.AF_INET))
     s.settimeout(patience)
-    s.connect((host, port))
+    s.connect(socket.getaddrinfo(host, port, s.family, socket.SOCK_STREAM)[0][4])
     return s
 
 
@@ -184,9 +184,34 @@ def router_other_port(): return connect(ROUTER, 9001) and "connected"
 @attempt
 def unused_synthetic(): return http("GET / HTTP/1.1\nHost: good.test\n\n", host="198.18.200.1")
 @attempt
-def ipv6_literal(): return connect(SIX, 80, socket.AF_INET6) and "connected"
+def ipv6_literal(): return http("GET / HTTP/1.1\nHost: any.test\n\n", host=SIX)
 @attempt
-def ipv4_mapped(): return connect("::ffff:" + OTHER, 80, socket.AF_INET6) and "connected"
+def ipv6_half_close():
+    with connect(SIX, 9000) as s:
+        s.sendall(b"x" * 100000)
+        s.shutdown(socket.SHUT_WR)
+        return f"{len(rest(s))}"
+@attempt
+def ipv6_unlisted_port(): return connect(SIX, 9001) and "connected"
+@attempt
+def ipv6_unlisted(): return connect(SIX_OTHER, 80) and "connected"
+@attempt
+def ipv6_private(): return connect("fd00:9::9", 80) and "connected"
+@attempt
+def ipv6_in_6to4(): return connect("2002:cb00:7106::1", 80) and "connected"
+@attempt
+def ipv6_router(): return http("GET / HTTP/1.1\nHost: any.test\n\n", host=ROUTER_SIX)
+@attempt
+def ipv6_of_link(): return connect("fe80::fe%" + ("eth0" if INSIDE else "near0"), 80) and "connected"
+@attempt
+def ipv6_of_link_of_router(): return connect("fe80::2%eth0", 80) and "connected"
+@attempt
+def ipv4_mapped(): return connect("::ffff:" + OTHER, 80) and "connected"
+@attempt
+def ipv4_mapped_allowed(): return http("GET / HTTP/1.1\nHost: any.test\n\n", host="::ffff:" + GOOD)
+@attempt
+def leads_to_private6():
+    return http("GET / HTTP/1.1\nHost: private6.test\n\n", host="private6.test" if INSIDE else "fd00:9::9")
 @attempt
 def udp():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:

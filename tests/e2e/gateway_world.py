@@ -17,6 +17,8 @@ from pathlib import Path
 CLONE_NEWNET = 0x40000000
 MACHINE, GOOD, OTHER, PRIVATE, META, SIX = ("203.0.113.1", "203.0.113.6", "203.0.113.7", "10.9.9.9", "169.254.169.254",
                                             "2001:db8:1::6")
+# Not allowed: another server, one in a private network, 203.0.113.6 behind 6to4, and a neighbour on the link.
+MORE_SIX = ("2001:db8:1::7", "fd00:9::9", "2002:cb00:7106::1", "fe80::fe")
 HOSTS = f"""127.0.0.1 localhost loop.test
 {GOOD} good.test a.wild.test b.wild.test evil-good.test good.test.evil mixed.test
 {OTHER} other.test
@@ -24,6 +26,7 @@ HOSTS = f"""127.0.0.1 localhost loop.test
 {META} meta.test
 {MACHINE} own.test
 {SIX} six.test
+fd00:9::9 private6.test
 """
 
 
@@ -71,7 +74,8 @@ def echo(sock, where):
 
 def serve(address, port, handle, context=None):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listener = socket.create_server((address, port), family=family, backlog=512)
+    at = socket.getaddrinfo(address, port, family, socket.SOCK_STREAM)[0][4]
+    listener = socket.create_server(at, family=family, backlog=512)
 
     def one(sock):
         try:
@@ -98,11 +102,12 @@ def beyond(ready, go, directory):
     ip("link", "set", "far0", "up")
     for a in (GOOD, OTHER, PRIVATE, META):
         ip("addr", "add", a + "/32", "dev", "far0")
-    ip("addr", "add", SIX + "/128", "dev", "far0", "nodad")
+    for a in (SIX, *MORE_SIX):
+        ip("addr", "add", a + ("/64" if a.startswith("fe80") else "/128"), "dev", "far0", "nodad")
     cert, key = directory / "cert.pem", directory / "key.pem"
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
-    for a in (GOOD, OTHER, PRIVATE, META, SIX):
+    for a in (GOOD, OTHER, PRIVATE, META, SIX, *MORE_SIX[:3], MORE_SIX[3] + "%far0"):
         serve(a, 80, answer)
         serve(a, 8080, answer)
         serve(a, 443, answer, context)
@@ -152,6 +157,7 @@ def main():
     ip("addr", "add", "2001:db8:1::1/64", "dev", "near0", "nodad")
     ip("link", "set", "near0", "up")
     ip("route", "add", "default", "via", "203.0.113.254")
+    ip("route", "add", "default", "via", "2001:db8:1::fe")
     ip("route", "add", "prohibit", "192.0.2.53")  # the name server there is none of: asking fails at once
     os.write(go[1], b"g")
     if os.read(ready[0], 1) != b"r":

@@ -20,10 +20,10 @@ HERE = Path(__file__).parent
 NOBODY = 65534
 PYTHON = "/usr/bin/python3"
 TIMEOUT = 120
-NAMES = "good.test,*.wild.test,private.test,meta.test,own.test,loop.test,mixed.test,six.test"
+NAMES = "good.test,*.wild.test,private.test,meta.test,own.test,loop.test,mixed.test,six.test,private6.test"
 PORTS = "80,443,8080,9000"
 TOML = ('[env]\n[container]\nisolation_level = "namespace"\nnetwork_policy = "allowlist"\n[sandbox]\n[security]\n[sync]\n')
-GOOD = "203.0.113.6 good.test 0"
+GOOD, SIX = "203.0.113.6 good.test 0", "2001:db8:1::6"
 RESET, UNREACHABLE = "ECONNRESET", "EHOSTUNREACH"
 
 # What must work inside, and its answer.
@@ -42,7 +42,13 @@ FAILS = {
     "unlisted_port": ("ECONNREFUSED", "connected"), "metadata_address": (UNREACHABLE, "connected"),
     "loopback_of_machine": ("ECONNREFUSED", "connected"), "router_open_port": (RESET, GOOD),
     "router_other_port": ("ECONNREFUSED", "connected"), "unused_synthetic": (RESET, None),
-    "ipv6_literal": ("ENETUNREACH", "connected"), "ipv4_mapped": (UNREACHABLE, "connected"),
+    "ipv6_literal": ("ENETUNREACH", f"{SIX} any.test 0"), "ipv6_half_close": ("ENETUNREACH", "100014"),
+    "ipv6_unlisted_port": ("ENETUNREACH", "connected"), "ipv6_unlisted": ("ENETUNREACH", "connected"),
+    "ipv6_private": ("ENETUNREACH", "connected"), "ipv6_in_6to4": ("ENETUNREACH", "connected"),
+    "ipv6_router": ("ENETUNREACH", f"{SIX} any.test 0"), "ipv6_of_link": ("ENETUNREACH EADDRNOTAVAIL", "connected"),
+    "ipv6_of_link_of_router": ("ENETUNREACH EADDRNOTAVAIL", None), "ipv4_mapped": (UNREACHABLE, "connected"),
+    "ipv4_mapped_allowed": (UNREACHABLE, "203.0.113.6 any.test 0"),
+    "leads_to_private6": (RESET, "fd00:9::9 private6.test 0"),
     "udp": ("ECONNREFUSED", "udp secret"), "raw_icmp": ("EPERM", None), "sctp": ("EPROTONOSUPPORT", None),
     "add_route": ("EPERM", None), "dns_unlisted": ("code 3", None), "dns_tunnel": ("code 3", None),
     "dns_suffix_before": ("code 3", None), "dns_suffix_behind": ("code 3", None), "dns_below": ("code 3", None),
@@ -204,6 +210,31 @@ def test_an_allowed_address_needs_no_name_and_may_be_private(cell):
     got = cell.try_inside("true_address_of_allowed", "leads_to_private", "metadata_address", env=env)
     assert got == {"true_address_of_allowed": "connected", "leads_to_private": "10.9.9.9 private.test 0",
                    "metadata_address": UNREACHABLE}
+
+
+def test_addresses_of_ipv6_may_be_allowed_and_no_others_are(cell, outside):
+    wanted = {
+        "ipv6_literal": f"{SIX} any.test 0", "ipv6_half_close": "100014", "ipv6_unlisted_port": "ECONNREFUSED",
+        "ipv6_unlisted": "EACCES", "ipv6_private": "EACCES", "ipv6_in_6to4": "EACCES", "ipv6_router": RESET,
+        "ipv6_of_link": "EADDRNOTAVAIL ENETUNREACH", "ipv6_of_link_of_router": "EADDRNOTAVAIL ENETUNREACH",
+        "ipv4_mapped": UNREACHABLE, "true_address_of_allowed": UNREACHABLE, "leads_to_private6": RESET, "http_allowed": GOOD,
+    }
+    got = cell.try_inside(*wanted, env={"BLAST_SANDBOX_NETWORK_ALLOWED_IPS": SIX})
+    assert not {n: got[n] for n, w in wanted.items() if got[n] != w and got[n] not in w.split()}
+    assert {outside[n] for n in ("ipv6_unlisted", "ipv6_private", "ipv6_in_6to4", "ipv6_of_link")} == {"connected"}
+    why = {(e["to"], e["why"]) for e in cell.events() if e["verdict"] == "denied" and e.get("to", "").startswith("[")}
+    assert {("[2001:db8:1::7]:80", "the address is not allowed"), ("[2001:db8:1::6]:9001", "the port is not allowed"),
+            ("[fd62:6c61:7374::2]:80", "the address is not allowed")} <= why
+    assert not [w for _, w in why if w == "only TCP goes out"], "the link's own packets are told of"
+
+
+def test_networks_of_one_family_allow_nothing_of_the_other(cell):
+    got = cell.try_inside("ipv6_unlisted", "ipv6_private", "unlisted_address", "ipv4_mapped_allowed", "leads_to_private6",
+                          env={"BLAST_SANDBOX_NETWORK_ALLOWED_IPS": "::/0"})
+    assert got == {"ipv6_unlisted": "connected", "ipv6_private": "connected", "unlisted_address": UNREACHABLE,
+                   "ipv4_mapped_allowed": UNREACHABLE, "leads_to_private6": "fd00:9::9 private6.test 0"}
+    got = cell.try_inside("ipv4_mapped_allowed", "ipv6_unlisted", env={"BLAST_SANDBOX_NETWORK_ALLOWED_IPS": "::ffff:203.0.113.6"})
+    assert got == {"ipv4_mapped_allowed": "203.0.113.6 any.test 0", "ipv6_unlisted": "ENETUNREACH"}
 
 
 def test_all_networks_may_be_allowed(cell):
@@ -380,7 +411,8 @@ def test_check_says_by_what_it_is_kept(cell):
 
 
 @pytest.mark.parametrize("name, value, text", [
-    ("ALLOWED_IPS", "2001:db8::1", "is of IPv6"), ("ALLOWED_IPS", "203.0.113.0/33", "neither an address nor a network"),
+    ("ALLOWED_IPS", "fe80::1", "on one link only"), ("ALLOWED_IPS", "2001:db8::/129", "neither an address nor a network"),
+    ("ALLOWED_IPS", "203.0.113.0/33", "neither an address nor a network"),
     ("ALLOWED_DOMAINS", "http://good.test", "is no host name"), ("ALLOWED_DOMAINS", "*.*.test", "is no host name"),
     ("ALLOWED_DOMAINS", "203.0.113.6", "addresses belong into allowed_ips"),
 ])
