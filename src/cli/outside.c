@@ -158,8 +158,8 @@ static struct str member(struct json *j)
     return v;
 }
 
-#define COLUMNS 7
-static const char *const column[COLUMNS] = { "state", "from", "to", "name", "peer", "out", "in" };
+#define COLUMNS 8
+static const char *const column[COLUMNS] = { "protocol", "state", "from", "to", "name", "peer", "out", "in" };
 
 struct rows {
     struct arena *a;

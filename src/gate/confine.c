@@ -153,27 +153,28 @@ static size_t low_word(unsigned argument)
     return at;
 }
 
-/* Memory that is not to be executed, and TCP sockets of the Internet. */
-static void judge_arguments(struct program *b)
+/* Memory that is not to be executed, and sockets of the Internet: of TCP, and of UDP if a port of it is allowed. */
+static void judge_arguments(struct program *b, const struct rules *r)
 {
     emit(b, BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 4);
     emit(b, BPF_LD | BPF_W | BPF_ABS, low_word(2), 0, 0);
     emit(b, BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1);
     emit(b, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM, 0, 0);
     emit(b, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
-    emit(b, BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 8);
+    emit(b, BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 9);
     emit(b, BPF_LD | BPF_W | BPF_ABS, low_word(0), 0, 0);
     emit(b, BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 1, 0);
-    emit(b, BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 4);
+    emit(b, BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 5);
     emit(b, BPF_LD | BPF_W | BPF_ABS, low_word(1), 0, 0);
     emit(b, BPF_ALU | BPF_AND | BPF_K, 0xf, 0, 0);
-    emit(b, BPF_JMP | BPF_JEQ | BPF_K, SOCK_STREAM, 0, 1);
+    emit(b, BPF_JMP | BPF_JEQ | BPF_K, SOCK_STREAM, 1, 0);
+    emit(b, BPF_JMP | BPF_JEQ | BPF_K, r->n_udp_ports ? SOCK_DGRAM : SOCK_STREAM, 0, 1);
     emit(b, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
     emit(b, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM, 0, 0);
 }
 
 /* A call that is not in the list fails: what went wrong is then seen where it went wrong. */
-static bool restrict_calls(struct err *e)
+static bool restrict_calls(const struct rules *r, struct err *e)
 {
     struct program b = { .n = 0 };
 
@@ -181,7 +182,7 @@ static bool restrict_calls(struct err *e)
     emit(&b, BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
     emit(&b, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
     emit(&b, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
-    judge_arguments(&b);
+    judge_arguments(&b, r);
     for (size_t i = 0; i < COUNT(allowed); i++) {
         emit(&b, BPF_JMP | BPF_JEQ | BPF_K, (size_t)allowed[i], 0, 1);
         emit(&b, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
@@ -196,5 +197,5 @@ static bool restrict_calls(struct err *e)
 
 bool confine_loop(const struct rules *r, struct err *e)
 {
-    return restrict_files(r, e) && (ARCH == 0 || restrict_calls(e));
+    return restrict_files(r, e) && (ARCH == 0 || restrict_calls(r, e));
 }

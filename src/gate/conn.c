@@ -335,8 +335,6 @@ int conn_expire(struct gate *g)
         struct conn_list *list = &g->phase[bounds[i].phase];
 
         while (list->first && list->first->phase_ms + bounds[i].ms <= g->now_ms) {
-            if (bounds[i].phase == CONN_RESOLVE)
-                list->first->name->asked = false; /* the question may be lost: the next connection asks again */
             if (bounds[i].phase != CONN_DIAL || !dial_next(g, list->first))
                 conn_deny(g, list->first, bounds[i].why);
         }

@@ -54,10 +54,20 @@ bool dial_next(struct gate *g, struct conn *c)
 void dial_resolved(struct gate *g, struct conn *c)
 {
     if (c->name->n_to == 0)
-        conn_deny(g, c, c->name->refused ? "the name leads to this machine or its private networks"
-                                         : "the name cannot be resolved");
+        conn_deny(g, c, names_why_none(c->name));
     else if (!dial_next(g, c))
         conn_deny(g, c, "the server cannot be reached");
+}
+
+/* A question may be lost: after a time it is asked again. */
+bool dial_ask(struct gate *g, struct name *n)
+{
+    if (n->asked_ms && g->now_ms < n->asked_ms + CONN_RESOLVE_MS)
+        return true;
+    bool ok = resolver_ask(g->resolver, n->id, n->text);
+
+    n->asked_ms = ok ? g->now_ms : 0;
+    return ok;
 }
 
 static void dial_name(struct gate *g, struct conn *c)
@@ -67,10 +77,8 @@ static void dial_name(struct gate *g, struct conn *c)
         return;
     }
     phase_enter(g, c, CONN_RESOLVE);
-    if (!c->name->asked && !resolver_ask(g->resolver, c->name->id, c->name->text))
+    if (!dial_ask(g, c->name))
         conn_deny(g, c, "too many names at once");
-    else
-        c->name->asked = true;
 }
 
 void dial_begin(struct gate *g, struct conn *c)

@@ -6,7 +6,10 @@
 
 struct conn;
 struct gate;
+struct name;
 
+/* Has the name looked up, once for all that wait for it. False when too many are under way. */
+MUST_USE bool dial_ask(struct gate *g, struct name *n);
 /* What it asks for may be: looks the name up, or dials at once. */
 void dial_begin(struct gate *g, struct conn *c);
 /* The name was looked up. */

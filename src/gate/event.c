@@ -32,6 +32,8 @@ static void member_address(struct json_write *w, const char *name, const struct 
 
 static void write_event(struct json_write *w, const struct event *ev)
 {
+    char peer[EVENT_PEER_MAX];
+
     json_write_member_cstr(w, "verdict", ev->verdict);
     if (ev->protocol)
         json_write_member_cstr(w, "protocol", ev->protocol);
@@ -41,28 +43,25 @@ static void write_event(struct json_write *w, const struct event *ev)
         json_write_member(w, "name", ev->name);
     if (ev->why)
         json_write_member_cstr(w, "why", ev->why);
-}
-
-static void write_conn(struct json_write *w, const struct gate *g, const struct conn *c)
-{
-    char peer[EVENT_PEER_MAX];
-
-    if (c->name)
-        json_write_member(w, "rule", g->rules.name[c->name->rule]);
-    if (c->peer.any.sa_family) {
-        event_peer(&c->peer, peer);
+    if (ev->rule.n)
+        json_write_member(w, "rule", ev->rule);
+    if (ev->peer && ev->peer->any.sa_family) {
+        event_peer(ev->peer, peer);
         json_write_member_cstr(w, "peer", peer);
     }
-    if (c->inbound)
+    if (ev->inbound)
         json_write_member_bool(w, "inbound", true);
-    if (c->out.bytes || c->in.bytes) {
-        json_write_member_u64(w, "out", c->out.bytes);
-        json_write_member_u64(w, "in", c->in.bytes);
+    if (ev->out || ev->in) {
+        json_write_member_u64(w, "out", ev->out);
+        json_write_member_u64(w, "in", ev->in);
     }
-    json_write_member_u64(w, "ms", g->now_ms - c->begun_ms);
+    if (ev->lost)
+        json_write_member_u64(w, "lost", ev->lost);
+    if (ev->timed)
+        json_write_member_u64(w, "ms", ev->ms);
 }
 
-static void send_event(struct gate *g, const struct event *ev, const struct conn *c)
+void event_send(struct gate *g, const struct event *ev)
 {
     AUTO_BUF b = { .limit = EVENT_MAX };
     struct json_write w;
@@ -74,8 +73,6 @@ static void send_event(struct gate *g, const struct event *ev, const struct conn
     json_write_init(&w, &b, false);
     json_write_object_begin(&w);
     write_event(&w, ev);
-    if (c)
-        write_conn(&w, g, c);
     if (g->unlogged)
         json_write_member_u64(&w, "left_out", g->unlogged);
     json_write_object_end(&w);
@@ -85,17 +82,32 @@ static void send_event(struct gate *g, const struct event *ev, const struct conn
         g->unlogged = 0;
 }
 
-void event_send(struct gate *g, const struct event *ev)
-{
-    send_event(g, ev, NULL);
-}
-
 void event_conn(struct gate *g, const struct conn *c, const char *verdict, const char *why)
 {
     struct event ev = {
         .verdict = verdict, .protocol = c->protocol == CONN_DNS ? "dns" : "tcp", .from = c->from,
-        .from_port = c->from_port, .to = c->to, .port = c->port, .name = c->name ? c->name->text : STR(""), .why = why,
+        .from_port = c->from_port, .to = c->to, .port = c->port, .why = why, .peer = &c->peer, .inbound = c->inbound,
+        .timed = true, .out = c->out.bytes, .in = c->in.bytes, .ms = g->now_ms - c->begun_ms,
     };
 
-    send_event(g, &ev, c);
+    if (c->name) {
+        ev.name = c->name->text;
+        ev.rule = g->rules.name[c->name->rule];
+    }
+    event_send(g, &ev);
+}
+
+void event_relay(struct gate *g, const struct relay *r, const char *verdict, const char *why)
+{
+    struct event ev = {
+        .verdict = verdict, .protocol = "udp", .from = r->key.from, .from_port = r->key.from_port, .to = r->key.to,
+        .port = r->key.port, .why = why, .peer = &r->peer, .timed = true, .out = r->out, .in = r->in, .lost = r->lost,
+        .ms = g->now_ms - r->begun_ms,
+    };
+
+    if (r->name) {
+        ev.name = r->name->text;
+        ev.rule = g->rules.name[r->name->rule];
+    }
+    event_send(g, &ev);
 }

@@ -20,6 +20,7 @@
 #include "gate/hello.h"
 #include "gate/monitor.h"
 #include "gate/nameserver.h"
+#include "gate/relay.h"
 #include "gate/resolver.h"
 #include "gate/state.h"
 #include "gate/table.h"
@@ -28,7 +29,7 @@
 #define THROTTLE_MS 5
 #define EVENTS 256
 #define CONNS_MAX 12000
-#define FDS_KEPT 600      /* for listening sockets and pipes */
+#define FDS_KEPT 200      /* for pipes and all that is none of a connection, beside the sockets that listen */
 #define BURST_MIN 65536u  /* bytes of bandwidth that may pass at once, however low the limit is */
 #define INBOUND_BACKLOG 128
 
@@ -60,20 +61,28 @@ bool gate_watch_fixed(struct gate *g, enum watch_kind kind, int fd, uint16_t por
 
 static bool take_socket(struct gate *g, struct str what, int fd, struct err *e)
 {
-    uint64_t port = 0;
+    static const struct {
+        struct str word;
+        enum watch_kind kind;
+        uint16_t port; /* 0: it follows */
+    } kinds[] = {
+        { STR_INIT("dns"), WATCH_DNS, 53 },   { STR_INIT("dns-tcp"), WATCH_DNS_TCP, 53 },
+        { STR_INIT("monitor"), WATCH_MONITOR, 1 }, { STR_INIT("tcp"), WATCH_TCP, 0 },
+        { STR_INIT("tcp6"), WATCH_TCP, 0 },   { STR_INIT("udp"), WATCH_UDP, 0 },
+        { STR_INIT("udp6"), WATCH_UDP, 0 },
+    };
+    struct str port = what, word;
     bool ok = false;
 
     if (fd < 0)
         return err_set(e, ERR_ENVIRONMENT, "the transit namespace sends no socket with '" STR_FMT "'", STR_ARG(what));
-    if (str_eq(what, STR("dns")))
-        ok = gate_watch_fixed(g, WATCH_DNS, fd, 53);
-    else if (str_eq(what, STR("dns-tcp")))
-        ok = gate_watch_fixed(g, WATCH_DNS_TCP, fd, 53);
-    else if (str_eq(what, STR("monitor")))
-        ok = gate_watch_fixed(g, WATCH_MONITOR, fd, 0);
-    else if ((str_cut_prefix(&what, STR("tcp ")) || str_cut_prefix(&what, STR("tcp6 "))) &&
-             str_to_u64(what, &port) && port <= UINT16_MAX)
-        ok = gate_watch_fixed(g, WATCH_TCP, fd, (uint16_t)port);
+    (void)str_next(&port, ' ', &word);
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        uint64_t n = kinds[i].port;
+
+        if (str_eq(word, kinds[i].word) && (n || (str_to_u64(port, &n) && n <= UINT16_MAX)))
+            ok = gate_watch_fixed(g, kinds[i].kind, fd, (uint16_t)n);
+    }
     return ok || err_sys(e, "take the socket '" STR_FMT "' of the transit namespace", STR_ARG(what));
 }
 
@@ -151,14 +160,21 @@ static bool read_rules(struct gate *g, int fd, struct err *e)
     return true;
 }
 
-/* Each connection has two sockets; pipes are shared by those that move. */
-static size_t most_conns(void)
+/* Each connection has two sockets, each exchange of datagrams one; pipes are shared by those that move. */
+static void share_descriptors(struct gate *g)
 {
     struct rlimit files;
     size_t n = getrlimit(RLIMIT_NOFILE, &files) == 0 ? (size_t)MIN(files.rlim_cur, 1u << 20) : 1024;
+    size_t kept = FDS_KEPT + g->n_fixed;
 
-    n = n > FDS_KEPT + 128 ? (n - FDS_KEPT) * 3 / 5 : 64;
-    return MIN(n, CONNS_MAX);
+    if (g->rules.n_udp_ports) {
+        size_t relays = MIN(n / 16, RELAYS_MAX);
+
+        relay_init(g, relays);
+        kept += relays;
+    }
+    n = n > kept + 128 ? (n - kept) * 3 / 5 : 64;
+    g->conns_max = MIN(n, CONNS_MAX);
 }
 
 static bool set_up(struct gate *g, const struct gate_start *s, struct err *e)
@@ -169,7 +185,7 @@ static bool set_up(struct gate *g, const struct gate_start *s, struct err *e)
     if (!read_rules(g, s->policy, e) || !listen_outside(g, e) || !confine_begin(e) ||
         !resolver_start(&g->resolver, e) || !take_sockets(g, e))
         return false;
-    g->conns_max = most_conns();
+    share_descriptors(g);
     g->look = mem_alloc(MAX(HEAD_MAX, HELLO_MAX));
     if (fcntl(g->events, F_SETFL, O_NONBLOCK) < 0 || !gate_watch_fixed(g, WATCH_LINK, g->link, 0) ||
         !gate_watch_fixed(g, WATCH_EVENTS, g->events, 0) || !gate_watch_fixed(g, WATCH_RESOLVER, g->resolver, 0))
@@ -191,7 +207,8 @@ static void hear_resolver(struct gate *g)
 
         if (!n)
             continue;
-        n->asked = n->refused = false;
+        n->refused = false;
+        n->asked_ms = 0;
         n->n_to = 0;
         n->fresh_until = answer.n ? g->now_ms + NAMES_FRESH_MS : 0;
         for (uint32_t i = 0; i < answer.n; i++) {
@@ -202,6 +219,7 @@ static void hear_resolver(struct gate *g)
                 n->to[n->n_to++] = answer.to[i];
         }
         conn_resolved(g, n);
+        relay_resolved(g, n);
     }
 }
 
@@ -221,6 +239,12 @@ static void take_event(struct gate *g, struct watch *w, uint32_t events)
         return;
     case WATCH_DNS:
         nameserver_datagrams(g, w);
+        return;
+    case WATCH_UDP:
+        relay_datagrams(g, w);
+        return;
+    case WATCH_RELAY:
+        relay_answers(g, w->relay);
         return;
     case WATCH_MONITOR:
         if (events & (EPOLLERR | EPOLLHUP))
@@ -278,12 +302,18 @@ static int time_to_wait(const struct gate *g, int deadline)
     return !g->turn ? deadline : deadline < 0 ? THROTTLE_MS : MIN(deadline, THROTTLE_MS);
 }
 
+/* Of two times to wait, -1 is for ever. */
+static int sooner(int a, int b)
+{
+    return a < 0 ? b : b < 0 ? a : MIN(a, b);
+}
+
 static void loop(struct gate *g)
 {
     struct epoll_event ev[EVENTS];
 
     while (!g->stop) {
-        int n = epoll_wait(g->epoll, ev, EVENTS, time_to_wait(g, conn_expire(g)));
+        int n = epoll_wait(g->epoll, ev, EVENTS, time_to_wait(g, sooner(conn_expire(g), relay_expire(g))));
 
         if (n < 0 && errno != EINTR)
             return;
@@ -324,6 +354,7 @@ int gate_run(const struct gate_start *s)
     } else {
         tell_failure(g, &e);
     }
+    relay_clear(g);
     names_clear(&g->names);
     arena_clear(&g->a);
     free(g->look);

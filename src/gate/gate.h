@@ -10,7 +10,8 @@
  * listening socket for whoever wants the table of connections, or -1.
  *
  * On the link, one text a message, descriptors beside it:
- *     from there, first:  "tcp PORT", "tcp6 PORT" (listening sockets), "dns", "dns-tcp", "monitor", and then "end"
+ *     from there, first:  "tcp PORT", "tcp6 PORT" (listening sockets), "udp PORT", "udp6 PORT", "dns", "dns-tcp",
+ *                         "monitor", and then "end"
  *     to there:           "connect PORT ID": a socket connected, or about to be, to the sandbox's own port
  *     from there:         "connected ID" with the socket, "refused ID" without
  * Events are JSON objects, see event.h.

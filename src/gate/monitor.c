@@ -53,7 +53,10 @@ static bool read_v6(const unsigned char *p, size_t n, struct packet *out)
 
 static bool is_known(const struct gate *g, const struct ip *to)
 {
-    return (ip_is_v4(to) && ip_v4(to) == GATE_TRANSIT) || rules_is_synthetic(to) || rules_has_address(&g->rules, to);
+    static const struct ip six = GATE_TRANSIT6;
+
+    return (ip_is_v4(to) && ip_v4(to) == GATE_TRANSIT) || ip_eq(to, &six) || rules_is_synthetic(to) ||
+           rules_has_address(&g->rules, to);
 }
 
 static const char *why_not_tcp(const struct gate *g, const struct event *ev)
@@ -63,13 +66,25 @@ static const char *why_not_tcp(const struct gate *g, const struct event *ev)
     return ev->port == 53 || rules_has_port(&g->rules, ev->port) ? NULL : "the port is not allowed";
 }
 
+/* What has reached a port that is allowed is judged, and told of, by the relay. */
+static const char *why_not_udp(const struct gate *g, const struct event *ev)
+{
+    bool known = is_known(g, &ev->to);
+
+    if ((ev->port == 53 || rules_has_udp_port(&g->rules, ev->port)) && known)
+        return NULL;
+    if (g->rules.n_udp_ports == 0)
+        return "of UDP only DNS is answered";
+    return known ? "the port is not allowed for UDP" : "the address is not allowed";
+}
+
 static const char *why_not(const struct gate *g, const struct event *ev, unsigned protocol)
 {
     if (protocol == IPPROTO_TCP)
         return why_not_tcp(g, ev);
     if (protocol == IPPROTO_UDP)
-        return ev->port == 53 && is_known(g, &ev->to) ? NULL : "of UDP only DNS is answered";
-    return "only TCP goes out";
+        return why_not_udp(g, ev);
+    return g->rules.n_udp_ports ? "only TCP and UDP go out" : "only TCP goes out";
 }
 
 /* What keeps the link itself going: neighbours are asked for, groups are joined. */

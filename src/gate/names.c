@@ -49,3 +49,8 @@ struct name *names_find(const struct names *n, const struct ip *address)
 
     return at < n->n ? n->list[at] : NULL;
 }
+
+const char *names_why_none(const struct name *n)
+{
+    return n->refused ? "the name leads to this machine or its private networks" : "the name cannot be resolved";
+}

@@ -27,7 +27,7 @@ struct name {
     union rules_peer to[NAMES_ADDRESSES]; /* only such as rules_may_lead_to(); without port */
     unsigned n_to;
     bool refused;         /* there were others, which may not be */
-    bool asked;           /* the resolver was asked and has not answered */
+    uint64_t asked_ms;    /* when the resolver was asked that has not answered; 0: it has, or was not asked */
     uint64_t fresh_until; /* milliseconds; 0: never looked up */
 };
 
@@ -43,5 +43,7 @@ void names_clear(struct names *n);
 
 /* The name's address inside, made when it is new. 0 when no rule lets it through, or (*full) there are too many. */
 MUST_USE uint32_t names_address(struct names *n, const struct rules *r, struct str name, bool *full);
+/* Of a name that was looked up and has no address to go to: why. Static. */
+MUST_USE const char *names_why_none(const struct name *n);
 /* The name of an address inside, or NULL. */
 MUST_USE struct name *names_find(const struct names *n, const struct ip *address);

@@ -94,6 +94,8 @@ bool rules_parse(struct str json, struct arena *a, struct rules *out, struct err
                 read_networks(&j, a, &r);
             else if (str_eq(key, STR("ports")))
                 read_ports(&j, a, &r.port, &r.n_ports);
+            else if (str_eq(key, STR("udp_ports")))
+                read_ports(&j, a, &r.udp_port, &r.n_udp_ports);
             else if (str_eq(key, STR("inbound")))
                 read_ports(&j, a, &r.inbound, &r.n_inbound);
             else if (str_eq(key, STR("bandwidth")))
@@ -135,12 +137,22 @@ bool rules_is_synthetic(const struct ip *a)
     return ip_is_v4(a) && (ip_v4(a) & RULES_SYNTHETIC_MASK) == RULES_SYNTHETIC;
 }
 
-bool rules_has_port(const struct rules *r, uint16_t port)
+static bool has_port(const uint16_t *list, size_t n, uint16_t port)
 {
-    for (size_t i = 0; i < r->n_ports; i++)
-        if (r->port[i] == port)
+    for (size_t i = 0; i < n; i++)
+        if (list[i] == port)
             return true;
     return false;
+}
+
+bool rules_has_port(const struct rules *r, uint16_t port)
+{
+    return has_port(r->port, r->n_ports, port);
+}
+
+bool rules_has_udp_port(const struct rules *r, uint16_t port)
+{
+    return has_port(r->udp_port, r->n_udp_ports, port);
 }
 
 void rules_find_own(struct rules *r, struct arena *a)

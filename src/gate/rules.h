@@ -33,6 +33,8 @@ struct rules {
     size_t n_networks;
     const uint16_t *port;
     size_t n_ports;
+    const uint16_t *udp_port;
+    size_t n_udp_ports;
     const uint16_t *inbound;
     size_t n_inbound;
     uint64_t bandwidth;     /* bytes a second, both directions together; 0: no limit */
@@ -49,6 +51,7 @@ MUST_USE bool rules_has_address(const struct rules *r, const struct ip *a);
 /* Is it of those that are given to names? */
 MUST_USE bool rules_is_synthetic(const struct ip *a);
 MUST_USE bool rules_has_port(const struct rules *r, uint16_t port);
+MUST_USE bool rules_has_udp_port(const struct rules *r, uint16_t port);
 
 /* The addresses of this machine's interfaces. */
 void rules_find_own(struct rules *r, struct arena *a);

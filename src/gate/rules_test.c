@@ -10,7 +10,7 @@
 
 static const char policy[] = "{\"domains\":[\"good.test\",\"*.wild.test\"],"
                              "\"networks\":[\"203.0.113.0/24\",\"10.1.2.3\",\"fd01::/16\"],"
-                             "\"ports\":[443,80],\"inbound\":[],\"bandwidth\":0}";
+                             "\"ports\":[443,80],\"udp_ports\":[443],\"inbound\":[],\"bandwidth\":0}";
 
 static void read_policy(struct arena *a, struct rules *r)
 {
@@ -167,7 +167,8 @@ static void refuses_policies_it_does_not_know(void **state)
         { "{\"domain\":[]}", "unknown member" },           { "{\"domains\":[\"Good.test\"]}", "no host name" },
         { "{\"domains\":[\"*.*.test\"]}", "no host name" }, { "{\"networks\":[\"good.test\"]}", "no network" },
         { "{\"networks\":[\"10.0.0.0/33\"]}", "no network" }, { "{\"ports\":[0]}", "no port" },
-        { "{\"ports\":[65536]}", "no port" },              { "[]", "an array" },
+        { "{\"ports\":[65536]}", "no port" },              { "{\"udp_ports\":[0]}", "no port" },
+        { "[]", "an array" },
     };
 
     (void)state;

@@ -13,11 +13,13 @@
 
 #define GATE_TRANSIT 0x0a000202u /* 10.0.2.2: the sandbox's router and name server */
 #define GATE_INSIDE 0x0a000264u  /* 10.0.2.100: the sandbox */
+#define GATE_TRANSIT6 { { 0xfd, 0x62, 0x6c, 0x61, 0x73, 0x74, [15] = 2 } } /* fd62:6c61:7374::2 */
 
 enum watch_kind {
     WATCH_TCP,      /* listening in the transit namespace */
     WATCH_DNS,
     WATCH_DNS_TCP,
+    WATCH_UDP,      /* for datagrams that go out */
     WATCH_MONITOR,
     WATCH_LINK,
     WATCH_EVENTS,   /* nothing comes: only its end */
@@ -25,7 +27,8 @@ enum watch_kind {
     WATCH_CONTROL,
     WATCH_INBOUND,  /* listening on this machine's loopback */
     WATCH_CLIENT,   /* of a connection: whoever opened it */
-    WATCH_SERVER    /* ... and whom it was opened to */
+    WATCH_SERVER,   /* ... and whom it was opened to */
+    WATCH_RELAY     /* of datagrams: whom they go to */
 };
 
 /* What epoll gives back. */
@@ -33,6 +36,7 @@ struct watch {
     enum watch_kind kind;
     int fd;
     struct conn *conn;     /* WATCH_CLIENT, WATCH_SERVER */
+    struct relay *relay;   /* WATCH_RELAY */
     uint16_t port;
     bool readable, writable; /* as far as known: set by epoll's edges, cleared by EAGAIN */
 };
@@ -80,15 +84,49 @@ struct conn_list {
     size_t n;
 };
 
+/* Between whom datagrams go, as the sandbox sees them. No padding: it is hashed and compared as bytes. */
+struct relay_key {
+    struct ip from, to;
+    uint16_t from_port, port;
+};
+
+/* One exchange of datagrams. Its place is never freed: what epoll still has to say of one that ended finds another, or
+ * none, with nothing to read. */
+struct relay {
+    struct watch server;         /* connected, so that nobody else can answer; -1: the place is free, or it waits */
+    struct relay_key key;
+    int listener;                /* where its answers go in; of the gateway's fixed ones */
+    struct relay *prev, *next;   /* in the order of use; free ones by `next` alone */
+    struct relay *chain;         /* of those with the same hash */
+    struct name *name;           /* NULL: an address that is allowed by itself */
+    union rules_peer peer;
+    char *held;                  /* the first datagram, while the name is looked up */
+    size_t held_n;
+    uint64_t id, begun_ms, used_ms, out, in, lost; /* bytes; datagrams */
+};
+
+#define RELAYS_MAX 1024
+#define RELAY_HASH 1024 /* a power of 2 */
+
+struct relays {
+    struct relay *place;    /* NULL: no UDP port is allowed */
+    size_t max, n;
+    struct relay *unused, *first, *last; /* first: not used for the longest time */
+    struct relay *by_hash[RELAY_HASH];
+    unsigned char *datagram; /* RELAY_DATAGRAM */
+};
+
 struct bucket {
     uint64_t rate, burst; /* bytes a second, bytes */
-    uint64_t level, at_us;
+    int64_t level;        /* below 0: what passed before it was there */
+    uint64_t at_us;
 };
 
 struct gate {
     struct arena a;
     struct rules rules;
     struct names names;
+    struct relays relays;
     struct bucket bucket;
     struct bucket log;          /* events */
     uint64_t unlogged;          /* events that were left out */
@@ -102,7 +140,7 @@ struct gate {
     size_t n_pipes;
     struct conn *asked[32];     /* inbound connections that wait for a socket of the transit namespace */
     unsigned char *look;        /* one buffer for looking at what has come: HEAD_MAX, HELLO_MAX */
-    struct watch *fixed[800];   /* all that is not a connection's */
+    struct watch *fixed[1400];   /* all that is not a connection's */
     size_t n_fixed;
     bool stop;
 };
@@ -117,4 +155,6 @@ MUST_USE size_t bucket_take(struct bucket *b, size_t want);
 /* Is there anything to take? */
 MUST_USE bool bucket_has(struct bucket *b);
 void bucket_return(struct bucket *b, size_t n);
+/* Of what passes as a whole or not at all: takes it even if it is more than there is. */
+void bucket_owe(struct bucket *b, size_t n);
 void bucket_init(struct bucket *b, uint64_t rate, uint64_t burst);

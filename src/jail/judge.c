@@ -81,7 +81,9 @@ static void judge_network(const struct jail_policy *p, struct jail_report *r)
     jail_report_set(r, JAIL_SET_NETWORK, JAIL_HARD, gate ? "two network namespaces, blast-gate" : LOOPBACK_ALONE);
     if (p->outbound)
         jail_report_set(r, JAIL_SET_OUTBOUND, JAIL_HARD,
-                        gate ? "blast-gate: address, port, name in DNS, TLS and HTTP" : "nothing is allowed out");
+                        !gate            ? "nothing is allowed out"
+                        : p->n_udp_ports ? "blast-gate: address, port, name in DNS, TLS and HTTP, not in UDP"
+                                         : "blast-gate: address, port, name in DNS, TLS and HTTP");
     if (p->n_inbound_ports)
         jail_report_set(r, JAIL_SET_INBOUND, JAIL_HARD, "blast-gate: ports of 127.0.0.1");
     if (p->limits.bandwidth)
@@ -164,7 +166,7 @@ void judge_limits(const struct jail_policy *p, struct jail_report *r)
 
 static void lower_gate(const struct jail_policy *p, struct jail_report *r, const char *reason, const char *help)
 {
-    if (p->outbound && p->n_allowed_ports)
+    if (p->outbound && (p->n_allowed_ports || p->n_udp_ports))
         jail_report_lower(r, JAIL_SET_OUTBOUND, JAIL_NOT_ENFORCED, reason, help);
     if (p->n_inbound_ports)
         jail_report_lower(r, JAIL_SET_INBOUND, JAIL_NOT_ENFORCED, reason, help);

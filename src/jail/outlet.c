@@ -27,7 +27,8 @@
 bool outlet_is_wanted(const struct jail_policy *p)
 {
     return p->network == JAIL_NET_ALLOWLIST && p->level != JAIL_PROCESS &&
-           ((p->outbound && p->n_allowed_ports && (p->n_allowed_names || p->n_allowed_networks)) || p->n_inbound_ports);
+           ((p->outbound && (p->n_allowed_ports || p->n_udp_ports) && (p->n_allowed_names || p->n_allowed_networks)) ||
+            p->n_inbound_ports);
 }
 
 /* ------------------------------------------------------------ blast-gate */

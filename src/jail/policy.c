@@ -114,6 +114,7 @@ static void write_reach(struct json_write *w, const struct jail_policy *p)
     write_list(w, "domains", p->allowed_name, p->n_allowed_names);
     write_list(w, "networks", p->allowed_network, p->n_allowed_networks);
     write_ports(w, "ports", p->allowed_port, p->n_allowed_ports);
+    write_ports(w, "udp_ports", p->udp_port, p->n_udp_ports);
     write_ports(w, "inbound", p->inbound_port, p->n_inbound_ports);
 }
 
@@ -296,6 +297,8 @@ static bool read_reach(struct json *j, struct arena *a, struct str key, struct j
         read_list(j, a, &p->allowed_network, &p->n_allowed_networks);
     else if (str_eq(key, STR("ports")))
         read_ports(j, a, &p->allowed_port, &p->n_allowed_ports);
+    else if (str_eq(key, STR("udp_ports")))
+        read_ports(j, a, &p->udp_port, &p->n_udp_ports);
     else if (str_eq(key, STR("inbound")))
         read_ports(j, a, &p->inbound_port, &p->n_inbound_ports);
     else

@@ -69,8 +69,8 @@ struct jail_policy {
     size_t n_allowed_names;
     const struct str *allowed_network; /* "203.0.113.0/24" */
     size_t n_allowed_networks;
-    const uint16_t *allowed_port, *inbound_port;
-    size_t n_allowed_ports, n_inbound_ports;
+    const uint16_t *allowed_port, *udp_port, *inbound_port;
+    size_t n_allowed_ports, n_udp_ports, n_inbound_ports;
     struct str hostname;        /* inside; empty: the host's */
     struct str home;            /* HOME inside */
     bool files;                 /* false: all of the host's files, as the user sees them */

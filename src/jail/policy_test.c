@@ -34,6 +34,8 @@ static const struct jail_policy some_policy = {
     .n_allowed_networks = COUNT(some_networks),
     .allowed_port = some_ports,
     .n_allowed_ports = COUNT(some_ports),
+    .udp_port = some_ports,
+    .n_udp_ports = 1,
     .inbound_port = some_ports + 1,
     .n_inbound_ports = 1,
     .path = some_paths,
@@ -83,6 +85,7 @@ static void reads_what_it_wrote(void **state)
     assert_true(back.n_allowed_names == 2 && str_eq(back.allowed_name[1], some_hosts[1]));
     assert_true(back.n_allowed_networks == 1 && str_eq(back.allowed_network[0], some_networks[0]));
     assert_true(back.n_allowed_ports == 2 && back.allowed_port[1] == 65535);
+    assert_true(back.n_udp_ports == 1 && back.udp_port[0] == 443);
     assert_true(back.n_inbound_ports == 1 && back.inbound_port[0] == 65535);
     assert_true(str_eq(back.hostname, some_policy.hostname) && str_eq(back.home, some_policy.home));
     assert_true(back.level == JAIL_CONTAINER && back.network == JAIL_NET_NONE && back.strictness == JAIL_PERMISSIVE);

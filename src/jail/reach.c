@@ -126,6 +126,7 @@ bool reach_compile(const struct config *c, const struct jail_place *at, struct a
         if (!add_names(c, at, a, out, e) || !add_networks(c, a, out, e))
             return false;
         add_ports(&c->sandbox_network_allowed_outbound_ports, a, &out->allowed_port, &out->n_allowed_ports);
+        add_ports(&c->sandbox_network_allowed_udp_ports, a, &out->udp_port, &out->n_udp_ports);
     }
     if (c->sandbox_network_allow_inbound)
         add_ports(&c->sandbox_network_allowed_inbound_ports, a, &out->inbound_port, &out->n_inbound_ports);

@@ -49,7 +49,7 @@ static void makes_names_networks_and_ports_normal(void **state)
     make(&m, "allowlist",
          "allowed_domains = [\"Good.TEST.\", \"*.Wild.test\", \"index\"]\n"
          "allowed_ips = [\"203.0.113.7/24\", \"10.1.2.3\", \"2001:DB8::7/32\", \"::ffff:10.1.2.4\"]\n"
-         "allowed_outbound_ports = [443, 80, 443]\nbandwidth_limit = 1000");
+         "allowed_outbound_ports = [443, 80, 443]\nallowed_udp_ports = [443]\nbandwidth_limit = 1000");
     assert_true(m.ok);
     assert_int_equal(m.p.n_allowed_names, 4); /* an index at an address is none by name */
     assert_string_equal(m.p.allowed_name[0].p, "good.test");
@@ -62,6 +62,8 @@ static void makes_names_networks_and_ports_normal(void **state)
     assert_string_equal(m.p.allowed_network[2].p, "2001:db8::/32");
     assert_string_equal(m.p.allowed_network[3].p, "10.1.2.4/32");
     assert_int_equal(m.p.n_allowed_ports, 2);
+    assert_int_equal(m.p.n_udp_ports, 1);
+    assert_int_equal(m.p.udp_port[0], 443);
     assert_int_equal(m.p.limits.bandwidth, 1000);
     assert_true(outlet_is_wanted(&m.p));
 }
@@ -79,6 +81,8 @@ static void opens_nothing_that_is_not_asked_for(void **state)
         { "allowlist", "allow_outbound = false", false },
         { "allowlist", "allowed_domains = []", false },
         { "allowlist", "allowed_outbound_ports = []", false },
+        { "allowlist", "allowed_outbound_ports = []\nallowed_udp_ports = [443]", true },
+        { "allowlist", "allow_outbound = false\nallowed_udp_ports = [443]", false },
         { "allowlist", "allow_outbound = false\nallowed_inbound_ports = [8000]", false },
         { "allowlist", "allow_outbound = false\nallow_inbound = true\nallowed_inbound_ports = [8000]", true },
     };

@@ -180,6 +180,17 @@ static bool hand_over(const struct transit *s, const char *what, int *fd, struct
     return ok;
 }
 
+/* Of datagrams it is told whom they were for, and answers come from there: of IPv6 an address that is local by a route
+ * alone counts as nobody's unless that is asked for. */
+static bool tell_destination(bool six, int fd)
+{
+    static const int yes = 1;
+
+    return six ? setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &yes, sizeof yes) == 0 &&
+                     setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &yes, sizeof yes) == 0
+               : setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &yes, sizeof yes) == 0;
+}
+
 static bool listen_at(int family, int type, uint16_t port, int fd)
 {
     static const int yes = 1;
@@ -189,7 +200,7 @@ static bool listen_at(int family, int type, uint16_t port, int fd)
 
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0 ||
         (six && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes) < 0) ||
-        (type == SOCK_DGRAM && setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &yes, sizeof yes) < 0))
+        (type == SOCK_DGRAM && !tell_destination(six, fd)))
         return false;
     return bind(fd, six ? (struct sockaddr *)&any6 : (struct sockaddr *)&any, six ? sizeof any6 : sizeof any) == 0 &&
            (type == SOCK_DGRAM || listen(fd, BACKLOG) == 0);
@@ -238,18 +249,20 @@ static bool open_monitors(const struct transit *s, struct err *e)
     return hand_over(s, "monitor", &fd, e);
 }
 
-static bool open_tcp(const struct transit *s, uint16_t port, struct err *e)
+/* "tcp 443" and, when there is IPv6, "tcp6 443". */
+static bool open_both(const struct transit *s, int type, uint16_t port, struct err *e)
 {
-    char what[16];
+    static const int family[] = { AF_INET, AF_INET6 };
     int fd = -1;
 
-    if (port == DNS_PORT) /* the name server's */
-        return true;
-    (void)snprintf(what, sizeof what, "tcp %u", port);
-    if (!open_port(AF_INET, SOCK_STREAM, port, &fd, e) || !hand_over(s, what, &fd, e))
-        return false;
-    (void)snprintf(what, sizeof what, "tcp6 %u", port);
-    return !s->six || (open_port(AF_INET6, SOCK_STREAM, port, &fd, e) && hand_over(s, what, &fd, e));
+    for (size_t i = 0; i < (s->six ? 2u : 1u) && port != DNS_PORT; i++) { /* that one is the name server's */
+        char what[16];
+
+        (void)snprintf(what, sizeof what, "%s%s %u", type == SOCK_STREAM ? "tcp" : "udp", i ? "6" : "", port);
+        if (!open_port(family[i], type, port, &fd, e) || !hand_over(s, what, &fd, e))
+            return false;
+    }
+    return true;
 }
 
 static bool open_sockets(const struct transit *s, struct err *e)
@@ -258,7 +271,10 @@ static bool open_sockets(const struct transit *s, struct err *e)
     int fd = -1;
 
     for (size_t i = 0; i < p->n_allowed_ports; i++)
-        if (!open_tcp(s, p->allowed_port[i], e))
+        if (!open_both(s, SOCK_STREAM, p->allowed_port[i], e))
+            return false;
+    for (size_t i = 0; i < p->n_udp_ports; i++)
+        if (!open_both(s, SOCK_DGRAM, p->udp_port[i], e))
             return false;
     return open_port(AF_INET, SOCK_STREAM, DNS_PORT, &fd, e) && hand_over(s, "dns-tcp", &fd, e) &&
            open_port(AF_INET, SOCK_DGRAM, DNS_PORT, &fd, e) && hand_over(s, "dns", &fd, e) && open_monitors(s, e) &&

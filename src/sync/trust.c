@@ -28,6 +28,7 @@ const struct trust_rule trust_rules[] = {
     RULE(sandbox_network, allow_outbound, ON, false, "connections to other machines"),
     RULE(sandbox_network, allow_inbound, ON, false, "connections from this machine"),
     RULE(sandbox_network, allowed_outbound_ports, MORE, false, "more ports of other machines"),
+    RULE(sandbox_network, allowed_udp_ports, MORE, false, "datagrams, which are not looked at"),
     RULE(sandbox_network, allowed_domains, MORE, false, "more hosts"),
     RULE(sandbox_network, allowed_ips, MORE, false, "more addresses"),
     RULE(sandbox_network, bandwidth_limit, LIMIT, false, "more of the line"),

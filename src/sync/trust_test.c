@@ -59,6 +59,7 @@ static void only_what_is_wider_than_the_layer_below_counts(void **state)
         { { .more = "[sandbox.network]\nallowed_outbound_ports = [443]" }, "", "" },
         { { .more = "[sandbox.network]\nallowed_outbound_ports = [443, 22]" }, "",
           "sandbox.network.allowed_outbound_ports" },
+        { { .more = "[sandbox.network]\nallowed_udp_ports = [443]" }, "", "sandbox.network.allowed_udp_ports" },
         { { .more = "[sandbox.filesystem]\nallowed_paths = ['build', './x/y']" }, "", "" },
         { { .more = "[sandbox.filesystem]\nallowed_paths = ['../x']" }, "", "sandbox.filesystem.allowed_paths" },
         { { .more = "[sandbox.filesystem]\nallowed_paths = ['~/.ssh']" }, "", "sandbox.filesystem.allowed_paths" },

@@ -212,13 +212,72 @@ def ipv4_mapped_allowed(): return http("GET / HTTP/1.1\nHost: any.test\n\n", hos
 @attempt
 def leads_to_private6():
     return http("GET / HTTP/1.1\nHost: private6.test\n\n", host="private6.test" if INSIDE else "fd00:9::9")
+def datagram(host, port=9000, data=b"secret", patience=1):
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(patience)
+        s.connect((host, port))
+        s.send(data)
+        return s.recv(65535).decode()
 @attempt
-def udp():
+def udp(): return datagram("good.test", patience=5)
+@attempt
+def udp_ipv6(): return datagram(SIX, patience=5)
+@attempt
+def udp_over_ipv6(): return datagram("six.test" if INSIDE else SIX, patience=5)
+@attempt
+def udp_large(): return str(len(datagram("good.test", data=b"x" * 60000, patience=5)))
+@attempt
+def udp_unlisted_port(): return datagram("good.test", 9001)
+@attempt
+def udp_unlisted(): return datagram(OTHER)
+@attempt
+def udp_unlisted_ipv6(): return datagram(SIX_OTHER)
+@attempt
+def udp_to_private(): return datagram("private.test" if INSIDE else "10.9.9.9")
+@attempt
+def udp_to_metadata(): return datagram("meta.test" if INSIDE else META)
+@attempt
+def udp_to_router(): return datagram(ROUTER)
+@attempt
+def udp_unused_synthetic(): return datagram("198.18.200.1")
+@attempt
+def udp_of_another_port():
+    if not INSIDE:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(5)
+            s.sendto(b"elsewhere", (GOOD, 9000))
+            return s.recv(100).decode()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.settimeout(1)
-        s.connect(("good.test", 9000))
-        s.send(b"secret")
+        s.sendto(b"elsewhere", (socket.gethostbyname("good.test"), 9000))
         return s.recv(100).decode()
+@attempt
+def udp_quic(): return datagram("good.test", 443)
+@attempt
+def udp_dns_elsewhere(): return datagram(GOOD, 53)
+@attempt
+def udp_broadcast():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(1)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        s.sendto(b"secret", ("255.255.255.255", 9000))
+        return s.recv(100).decode()
+@attempt
+def udp_answers():
+    """Of 100 datagrams, one at a time, how many come back."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.connect(("good.test", 9000))
+        s.settimeout(5)
+        s.send(b"first")
+        n = len(s.recv(100)) > 0
+        s.settimeout(0.03)
+        for _ in range(99):
+            s.send(b"x" * 1000)
+            try:
+                n += len(s.recv(2000)) > 0
+            except socket.timeout:
+                pass
+        return str(n)
 @attempt
 def raw_icmp(): return socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) and "made"
 @attempt

@@ -94,6 +94,21 @@ def serve(address, port, handle, context=None):
     threading.Thread(target=loop, daemon=True).start()
 
 
+def datagrams(address, port):
+    """Each comes back with "udp " before it; "elsewhere" from another port, which nobody has written to."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    here, other = (socket.socket(family, socket.SOCK_DGRAM) for _ in range(2))
+    here.bind((address, port))
+    other.bind((address, 0))
+
+    def loop():
+        while True:
+            data, who = here.recvfrom(65535)
+            (other if data == b"elsewhere" else here).sendto((b"udp " + data)[:65000], who)
+
+    threading.Thread(target=loop, daemon=True).start()
+
+
 def beyond(ready, go, directory):
     os.read(go, 1)
     ip("link", "set", "lo", "up")
@@ -113,16 +128,9 @@ def beyond(ready, go, directory):
         serve(a, 443, answer, context)
         serve(a, 9000, echo)
         serve(a, 9001, echo)
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    udp.bind((GOOD, 9000))
-    udp.setblocking(True)
-
-    def datagrams():
-        while True:
-            data, who = udp.recvfrom(2048)
-            udp.sendto(b"udp " + data, who)
-
-    threading.Thread(target=datagrams, daemon=True).start()
+    for a in (GOOD, OTHER, PRIVATE, META, SIX, *MORE_SIX[:2]):
+        for port in (53, 443, 9000, 9001):
+            datagrams(a, port)
     os.write(ready, b"r")
     threading.Event().wait()
 

@@ -25,6 +25,7 @@ PORTS = "80,443,8080,9000"
 TOML = ('[env]\n[container]\nisolation_level = "namespace"\nnetwork_policy = "allowlist"\n[sandbox]\n[security]\n[sync]\n')
 GOOD, SIX = "203.0.113.6 good.test 0", "2001:db8:1::6"
 RESET, UNREACHABLE = "ECONNRESET", "EHOSTUNREACH"
+REFUSED_OR_LOST = f"{UNREACHABLE} timeout"  # the kernel says no more than a few times a second that a way is prohibited
 
 # What must work inside, and its answer.
 WORKS = {
@@ -49,11 +50,19 @@ FAILS = {
     "ipv6_of_link_of_router": ("ENETUNREACH EADDRNOTAVAIL", None), "ipv4_mapped": (UNREACHABLE, "connected"),
     "ipv4_mapped_allowed": (UNREACHABLE, "203.0.113.6 any.test 0"),
     "leads_to_private6": (RESET, "fd00:9::9 private6.test 0"),
-    "udp": ("ECONNREFUSED", "udp secret"), "raw_icmp": ("EPERM", None), "sctp": ("EPROTONOSUPPORT", None),
+    "udp": ("ECONNREFUSED", "udp secret"), "udp_ipv6": ("ENETUNREACH", "udp secret"),
+    "udp_over_ipv6": ("ECONNREFUSED", "udp secret"), "udp_large": ("ECONNREFUSED", "60004"),
+    "udp_unlisted_port": ("ECONNREFUSED", "udp secret"), "udp_unlisted": (REFUSED_OR_LOST, "udp secret"),
+    "udp_unlisted_ipv6": ("ENETUNREACH", "udp secret"), "udp_to_private": ("ECONNREFUSED", "udp secret"),
+    "udp_to_metadata": ("ECONNREFUSED", "udp secret"), "udp_to_router": ("ECONNREFUSED", "udp secret"),
+    "udp_unused_synthetic": ("ECONNREFUSED", None), "udp_of_another_port": ("timeout ECONNREFUSED", "udp elsewhere"),
+    "udp_quic": ("ECONNREFUSED", "udp secret"), "udp_dns_elsewhere": (REFUSED_OR_LOST, "udp secret"),
+    "udp_broadcast": ("timeout EACCES ENETUNREACH EHOSTUNREACH", None), "udp_answers": ("ECONNREFUSED", "100"),
+    "raw_icmp": ("EPERM", None), "sctp": ("EPROTONOSUPPORT", None),
     "add_route": ("EPERM", None), "dns_unlisted": ("code 3", None), "dns_tunnel": ("code 3", None),
     "dns_suffix_before": ("code 3", None), "dns_suffix_behind": ("code 3", None), "dns_below": ("code 3", None),
     "dns_wildcard_itself": ("code 3", None), "dns_odd_bytes": ("code 3", None),
-    "dns_of_the_world": (f"{UNREACHABLE} timeout", None), "dns_labels_are_bounded": ("198 code 5", None),
+    "dns_of_the_world": (REFUSED_OR_LOST, None), "dns_labels_are_bounded": ("198 code 5", None),
     "leads_to_private": (RESET, "10.9.9.9 private.test 0"), "leads_to_metadata": (RESET, "169.254.169.254 meta.test 0"),
     "leads_to_loopback": (RESET, "connected"), "leads_to_machine": (RESET, "connected"),
     "sni_of_another": (RESET, GOOD), "sni_none": (RESET, GOOD), "sni_with_suffix": (RESET, GOOD),
@@ -235,6 +244,72 @@ def test_networks_of_one_family_allow_nothing_of_the_other(cell):
                    "ipv4_mapped_allowed": UNREACHABLE, "leads_to_private6": "fd00:9::9 private6.test 0"}
     got = cell.try_inside("ipv4_mapped_allowed", "ipv6_unlisted", env={"BLAST_SANDBOX_NETWORK_ALLOWED_IPS": "::ffff:203.0.113.6"})
     assert got == {"ipv4_mapped_allowed": "203.0.113.6 any.test 0", "ipv6_unlisted": "ENETUNREACH"}
+
+
+UDP = {"BLAST_SANDBOX_NETWORK_ALLOWED_UDP_PORTS": "9000,53"}
+
+
+def test_udp_ports_may_be_allowed_and_are_judged_as_those_of_tcp(cell, outside):
+    wanted = {
+        "udp": "udp secret", "udp_over_ipv6": "udp secret", "udp_large": "60004", "udp_ipv6": "udp secret", "udp_answers": "100",
+        "udp_unlisted_port": "ECONNREFUSED", "udp_quic": "ECONNREFUSED", "udp_unlisted": REFUSED_OR_LOST,
+        "udp_unlisted_ipv6": "EACCES", "udp_to_private": "timeout", "udp_to_metadata": "timeout", "udp_to_router": "timeout",
+        "udp_unused_synthetic": "timeout", "udp_of_another_port": "timeout", "udp_dns_elsewhere": REFUSED_OR_LOST,
+        "udp_broadcast": "timeout", "dns_allowed": "198.18.", "dns_unlisted": "code 3", "dns_over_tcp": "198.18.",
+        "http_allowed": GOOD,
+    }
+    got = cell.try_inside(*wanted, env={**UDP, "BLAST_SANDBOX_NETWORK_ALLOWED_IPS": SIX})
+    assert not {n: got[n] for n, w in wanted.items() if got[n] != w and got[n] not in w.split() and
+                not (w.endswith(".") and got[n].startswith(w))}
+    assert {outside[n] for n in wanted if n.startswith("udp_") and n in FAILS and FAILS[n][1]} == {"udp secret", "60004",
+                                                                                                 "udp elsewhere", "100"}
+    events = [e for e in cell.events() if e.get("protocol") == "udp"]
+    opened = [e for e in events if e["verdict"] == "allowed"]
+    assert {e.get("peer") for e in opened} == {"203.0.113.6:9000", "[2001:db8:1::6]:9000"}
+    assert {e.get("rule") for e in opened} == {"good.test", "six.test", None}
+    why = {(e.get("name", e["to"]), e["why"]) for e in events if e["verdict"] == "denied"}
+    private = "the name leads to this machine or its private networks"
+    assert {("private.test", private), ("meta.test", private), ("198.18.200.1:9000", "the address was given for no name"),
+            ("10.0.2.2:9000", "the address is not allowed"), ("203.0.113.7:9000", "the address is not allowed"),
+            ("[2001:db8:1::7]:9000", "the address is not allowed")} <= why
+
+
+def test_exchanges_of_datagrams_are_bounded(cell):
+    code = ("import resource, socket, sys\n"
+            "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]; resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))\n"
+            "keep = []\n"
+            "for i in range(1100):\n"
+            "    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5); s.connect(('good.test', 9000))\n"
+            "    for one in (s, *keep[:1]): one.send(b'x'); one.recv(100)\n"
+            "    keep.append(s)\n"
+            "print(hard, flush=True); sys.stdin.readline()\n"
+            "keep[1].send(b'y'); print(keep[1].recv(100).decode())\n")
+    p = cell.start("python", "-c", code, env=UDP)
+    try:
+        hard = p.stdout.readline()
+        assert hard, p.stderr.read()
+        bound = min(int(hard) // 16, 1024)
+        table, = json.loads(cell.blast("sandbox", "connections", "--json").stdout)["sandboxes"]
+        assert table["total"] == bound and {c["protocol"] for c in table["connections"]} == {"udp"}, table["total"]
+        first = min(table["connections"], key=lambda c: c["id"])
+        assert table["left_out"] or first["out"] == 1100
+        assert len(list(Path(f"/proc/{gates_of(p.pid)[0]}/fd").iterdir())) < bound + 100
+        assert p.communicate("\n", timeout=30)[0] == "udp y\n"  # one that was ended begins again
+    finally:
+        p.kill()
+        p.wait()
+
+
+def test_datagrams_count_to_the_bandwidth(cell):
+    limited = cell.try_inside("udp_answers", env={**UDP, "BLAST_SANDBOX_NETWORK_BANDWIDTH_LIMIT": "10000"})
+    free = cell.try_inside("udp_answers", env=UDP)
+    # 65,536 bytes at once, each answer counts too: 33 of them, and a few in the time that the others are waited for
+    assert 25 < int(limited["udp_answers"]) < 90 and free == {"udp_answers": "100"}, (limited, free)
+
+
+def test_without_outbound_no_datagram_gets_out_either(cell):
+    got = cell.try_inside("udp_unlisted", env={**UDP, "BLAST_SANDBOX_NETWORK_ALLOW_OUTBOUND": "false"})
+    assert got == {"udp_unlisted": "ENETUNREACH"}
 
 
 def test_all_networks_may_be_allowed(cell):
