@@ -1,7 +1,6 @@
 #include "gate/conn.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -132,7 +131,6 @@ static void begin_outbound(struct gate *g, struct conn *c, const struct watch *l
 
 static void begin(struct gate *g, const struct watch *listener, int fd, const union rules_peer *from)
 {
-    static const int yes = 1;
     struct conn *c = mem_zero(1, sizeof *c);
 
     c->id = ++g->next_id;
@@ -147,7 +145,6 @@ static void begin(struct gate *g, const struct watch *listener, int fd, const un
     c->phase = CONN_DEAD;
     g->conns++;
     phase_enter(g, c, CONN_JUDGE);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     if (!gate_watch(g, &c->client, true))
         conn_close(g, c, true);
     else if (c->inbound)
@@ -218,8 +215,10 @@ static void move(struct gate *g, struct conn *c)
     in = flow_move(g, &c->in, &c->server, &c->client, NULL);
     if (out == FLOW_BROKEN || in == FLOW_BROKEN)
         conn_close(g, c, true);
-    else if (c->out.shut && c->in.shut)
-        conn_close(g, c, false);
+    else if (flow_is_done(&c->out) && flow_is_done(&c->in))
+        conn_close(g, c, false); /* says the end to both at once */
+    else if (!flow_pass_end(&c->out, &c->server) || !flow_pass_end(&c->in, &c->client))
+        conn_close(g, c, true);
     else if (out == FLOW_MORE || in == FLOW_MORE)
         conn_later(g, c, false);
     else if (out == FLOW_POOR || in == FLOW_POOR)
@@ -282,6 +281,8 @@ void conn_event(struct gate *g, struct watch *w, uint32_t events)
         conn_deny(g, c, "urgent data");
         return;
     }
+    w->ended |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    w->failed |= (events & (EPOLLHUP | EPOLLERR)) != 0;
     w->readable |= (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     w->writable |= (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0;
     if (c->phase != CONN_OPEN && w->kind == WATCH_CLIENT && (events & (EPOLLHUP | EPOLLERR))) {

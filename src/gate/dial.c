@@ -1,7 +1,6 @@
 #include "gate/dial.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,15 +16,7 @@ static void drop(struct conn *c)
     if (c->server.fd >= 0)
         (void)close(c->server.fd);
     c->server.fd = -1;
-    c->server.readable = c->server.writable = false;
-}
-
-static bool watch_server(struct gate *g, struct conn *c)
-{
-    static const int yes = 1;
-
-    (void)setsockopt(c->server.fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    return gate_watch(g, &c->server, true);
+    c->server.readable = c->server.writable = c->server.ended = c->server.failed = false;
 }
 
 static bool dial(struct gate *g, struct conn *c, const union rules_peer *to)
@@ -40,7 +31,7 @@ static bool dial(struct gate *g, struct conn *c, const union rules_peer *to)
     phase_enter(g, c, CONN_DIAL);
     return (connect(c->server.fd, &c->peer.any, rules_peer_size(&c->peer)) == 0 ||
             errno == EINPROGRESS) &&
-           watch_server(g, c);
+           gate_watch(g, &c->server, true);
 }
 
 bool dial_next(struct gate *g, struct conn *c)
@@ -96,7 +87,7 @@ void dial_go_on(struct gate *g, struct conn *c)
     int error = 0;
     socklen_t n = sizeof error;
 
-    if (getsockopt(c->server.fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0 || error) {
+    if (c->server.failed && (getsockopt(c->server.fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0 || error)) {
         if (!dial_next(g, c))
             conn_deny(g, c, c->inbound ? "nobody listens inside" : "the server cannot be reached");
         return;
@@ -130,6 +121,6 @@ void dial_take(struct gate *g, struct conn *c, int fd)
 {
     c->server.fd = fd;
     phase_enter(g, c, CONN_DIAL);
-    if (!watch_server(g, c))
+    if (!gate_watch(g, &c->server, true))
         conn_deny(g, c, "too many connections");
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -135,6 +136,7 @@ static bool listen_outside(struct gate *g, struct err *e)
         if (fd < 0)
             return err_sys(e, "make a socket");
         if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0 ||
+            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) < 0 || /* those it accepts have it too */
             bind(fd, (struct sockaddr *)&at, sizeof at) < 0 || listen(fd, INBOUND_BACKLOG) < 0) {
             (void)err_sys(e, "listen on port %u of the loopback interface for the sandbox", port);
             (void)close(fd);

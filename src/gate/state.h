@@ -39,6 +39,7 @@ struct watch {
     struct relay *relay;   /* WATCH_RELAY */
     uint16_t port;
     bool readable, writable; /* as far as known: set by epoll's edges, cleared by EAGAIN */
+    bool ended, failed;      /* nothing more comes after what has; or it broke */
 };
 
 /* One direction. A pipe is held only while bytes are in it. */
@@ -47,6 +48,8 @@ struct flow {
     uint32_t held;
     bool over, shut;       /* no more comes; this was passed on */
     bool wide;             /* its pipes are to be large */
+    bool large;            /* more has come at once than is worth a copy */
+    bool wrote, prompt;    /* something; and what follows waits for nothing (TCP_NODELAY) */
     uint64_t bytes;
 };
 

@@ -9,6 +9,7 @@
 #include <linux/if_packet.h>
 #include <linux/sched.h>
 #include <net/if.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -33,6 +34,7 @@
 #define MTU 65520u            /* larger segments cost less: nothing of it goes over a wire */
 #define BACKLOG 1024
 #define DNS_PORT 53
+#define FILTER_PORTS 200u /* so many that a jump over them is one byte */
 
 static const struct ip router = V4(10, 0, 2, 2), inside = V4(10, 0, 2, 100), router6 = V6_OWN(2),
                        inside6 = V6_OWN(0x64);
@@ -200,7 +202,9 @@ static bool listen_at(int family, int type, uint16_t port, int fd)
 
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0 ||
         (six && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes) < 0) ||
-        (type == SOCK_DGRAM && !tell_destination(six, fd)))
+        (type == SOCK_DGRAM && !tell_destination(six, fd)) ||
+        (type == SOCK_STREAM && /* those it accepts have it too */
+         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) < 0))
         return false;
     return bind(fd, six ? (struct sockaddr *)&any6 : (struct sockaddr *)&any, six ? sizeof any6 : sizeof any) == 0 &&
            (type == SOCK_DGRAM || listen(fd, BACKLOG) == 0);
@@ -227,21 +231,51 @@ static int open_monitor(uint16_t protocol, const struct sock_filter *filter, siz
     return fd;
 }
 
+/* Of IPv4. What goes to a name, on a port that is allowed, is judged elsewhere: not even that is looked at. */
+struct filter {
+    struct sock_filter p[FILTER_PORTS + 12];
+    unsigned n;
+};
+
+static void write_filter(const struct jail_policy *p, struct filter *out)
+{
+    unsigned n = MIN((unsigned)p->n_allowed_ports, FILTER_PORTS), show = n + 10, hide = show + 1, at = 0;
+    struct sock_filter *f = out->p;
+
+    f[at++] = (struct sock_filter){ BPF_LD | BPF_B | BPF_ABS, 0, 0, 9 };
+    f[at] = (struct sock_filter){ BPF_JMP | BPF_JEQ | BPF_K, 0, (unsigned char)(show - at - 1), IPPROTO_TCP };
+    at++;
+    f[at++] = (struct sock_filter){ BPF_LDX | BPF_B | BPF_MSH, 0, 0, 0 };
+    f[at++] = (struct sock_filter){ BPF_LD | BPF_B | BPF_IND, 0, 0, 13 };
+    f[at++] = (struct sock_filter){ BPF_ALU | BPF_AND | BPF_K, 0, 0, 0x12 };
+    f[at] = (struct sock_filter){ BPF_JMP | BPF_JEQ | BPF_K, 0, (unsigned char)(hide - at - 1), 0x02 };
+    at++;
+    f[at++] = (struct sock_filter){ BPF_LD | BPF_W | BPF_ABS, 0, 0, 16 };
+    f[at++] = (struct sock_filter){ BPF_ALU | BPF_AND | BPF_K, 0, 0, ~0u << (128 - synthetic.bits) };
+    f[at] = (struct sock_filter){ BPF_JMP | BPF_JEQ | BPF_K, 0, (unsigned char)(show - at - 1),
+                                  ip_v4(&synthetic.first) };
+    at++;
+    f[at++] = (struct sock_filter){ BPF_LD | BPF_H | BPF_IND, 0, 0, 2 };
+    for (unsigned i = 0; i < n; i++, at++)
+        f[at] = (struct sock_filter){ BPF_JMP | BPF_JEQ | BPF_K, (unsigned char)(hide - at - 1), 0,
+                                      p->allowed_port[i] };
+    f[at++] = (struct sock_filter){ BPF_RET | BPF_K, 0, 0, 128 };
+    f[at++] = (struct sock_filter){ BPF_RET | BPF_K, 0, 0, 0 };
+    out->n = at;
+}
+
 static bool open_monitors(const struct transit *s, struct err *e)
 {
-    static const struct sock_filter four[] = {
-        { BPF_LD | BPF_B | BPF_ABS, 0, 0, 9 },           { BPF_JMP | BPF_JEQ | BPF_K, 0, 4, IPPROTO_TCP },
-        { BPF_LDX | BPF_B | BPF_MSH, 0, 0, 0 },          { BPF_LD | BPF_B | BPF_IND, 0, 0, 13 },
-        { BPF_ALU | BPF_AND | BPF_K, 0, 0, 0x12 },       { BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0x02 },
-        { BPF_RET | BPF_K, 0, 0, 128 },                  { BPF_RET | BPF_K, 0, 0, 0 },
-    };
     static const struct sock_filter six[] = {
         { BPF_LD | BPF_B | BPF_ABS, 0, 0, 6 },           { BPF_JMP | BPF_JEQ | BPF_K, 0, 3, IPPROTO_TCP },
         { BPF_LD | BPF_B | BPF_ABS, 0, 0, 53 },          { BPF_ALU | BPF_AND | BPF_K, 0, 0, 0x12 },
         { BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0x02 },       { BPF_RET | BPF_K, 0, 0, 128 },
         { BPF_RET | BPF_K, 0, 0, 0 },
     };
-    int fd = open_monitor(ETH_P_IP, four, COUNT(four));
+    struct filter four;
+
+    write_filter(s->t->p, &four);
+    int fd = open_monitor(ETH_P_IP, four.p, four.n);
 
     if (!hand_over(s, "monitor", &fd, e))
         return false;
