@@ -279,19 +279,48 @@ def udp_answers():
                 pass
         return str(n)
 @attempt
+def ping():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP) as s:
+        s.settimeout(1)
+        s.connect((GOOD, 0))
+        s.send(b"\x08\0\0\0\0\0\0\1secret")
+        return s.recv(100)[8:].decode()
+@attempt
+def raw_gre(): return socket.socket(socket.AF_INET, socket.SOCK_RAW, 47) and "made"
+@attempt
+def packet_socket(): return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) and "made"
+@attempt
+def netfilter(): return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) and "made"
+@attempt
 def raw_icmp(): return socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) and "made"
 @attempt
 def sctp(): return socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132) and "made"
-@attempt
-def add_route():
-    s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
-    body = struct.pack("BBBBBBBBI", socket.AF_INET, 32, 0, 0, 254, 4, 0, 1, 0)
-    body += struct.pack("HH4s", 8, 1, socket.inet_aton(OTHER)) + struct.pack("HH4s", 8, 5, socket.inet_aton(ROUTER))
-    s.send(struct.pack("IHHII", 16 + len(body), 24, 0x405, 1, 0) + body)
-    code = struct.unpack("i", s.recv(4096)[16:20])[0]
+def ask_kernel(kind, flags, body):
+    """One request of rtnetlink(7)."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as s:
+        s.send(struct.pack("IHHII", 16 + len(body), kind, 5 | flags, 1, 0) + body)
+        code = struct.unpack("i", s.recv(4096)[16:20])[0]
     if code:
         raise OSError(-code, os.strerror(-code))
-    return "added"
+    return "done"
+def member(kind, data): return struct.pack("HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
+@attempt
+def add_route():
+    body = struct.pack("BBBBBBBBI", socket.AF_INET, 32, 0, 0, 254, 4, 0, 6, 0) + member(1, socket.inet_aton(OTHER))
+    return ask_kernel(24, 0x400, body)
+@attempt
+def add_address():
+    return ask_kernel(20, 0x400, struct.pack("BBBBI", socket.AF_INET, 32, 0, 0, 1) + member(2, socket.inet_aton(OTHER)))
+@attempt
+def take_link_down(): return ask_kernel(16, 0, struct.pack("BxHiII", 0, 0, 1, 0, 1))
+@attempt
+def new_link():
+    return ask_kernel(16, 0x600, struct.pack("BxHiII", 0, 0, 0, 0, 0) + member(18, member(1, b"veth\0")))
+@attempt
+def write_sysctl():
+    with open("/proc/sys/net/ipv4/ip_forward", "w") as f:
+        f.write("1")
+    return "done"
 
 
 # ------------------------------------------------------------ names
@@ -321,6 +350,18 @@ def dns_below(): return dns("x.good.test")
 @attempt
 def dns_wildcard_itself(): return dns("wild.test")
 @attempt
+def dns_text(): return dns("good.test", 16)
+@attempt
+def dns_null(): return dns("good.test", 10)
+@attempt
+def dns_unlisted_over_tcp(): return dns("other.test", tcp=True)
+@attempt
+def dns_with_at(): return dns("good.test@evil")
+@attempt
+def dns_over_tls(): return tls("good.test", port=853)
+@attempt
+def dns_over_https(): return tls("other.test", host=OTHER)
+@attempt
 def dns_odd_bytes(): return dns("good\x00.test")
 @attempt
 def dns_of_the_world(): return dns("good.test", server="8.8.8.8", patience=1)
@@ -334,6 +375,17 @@ def leads_to_metadata(): return http("GET / HTTP/1.1\nHost: meta.test\n\n", host
 @attempt
 def leads_to_loopback(): return connect("127.0.0.1", 22) if not INSIDE else http("GET / HTTP/1.1\nHost: loop.test\n\n", host="loop.test")
 @attempt
+def leads_by_cname(): return http("GET / HTTP/1.1\nHost: cname.test\n\n", host="cname.test")
+@attempt
+def leads_there_later():
+    """The name server is asked anew: first it answers with an address that may be, then with a private one."""
+    try:
+        socket.gethostbyname("again.test")
+    except OSError:
+        pass
+    first = http("GET / HTTP/1.1\nHost: rebind.test\n\n", host="rebind.test")
+    return first + " | " + http("GET / HTTP/1.1\nHost: rebind.test\n\n", host="rebind.test")
+@attempt
 def leads_to_machine(): return connect("203.0.113.1", 80) if not INSIDE else http("GET / HTTP/1.1\nHost: own.test\n\n", host="own.test")
 
 
@@ -345,6 +397,41 @@ def sni_of_another(): return tls("other.test")
 def sni_none(): return tls(None)
 @attempt
 def sni_with_suffix(): return tls("good.test.evil.test")
+def other_name(name):
+    """A hello for a name of ten bytes, which need not be one."""
+    return hello("good.testx").replace(b"good.testx", name)
+@attempt
+def https_dot_at_end(): return raw_hello(other_name(b"good.test."))
+@attempt
+def sni_with_nul(): return raw_hello(other_name(b"good.test\0"))
+@attempt
+def sni_not_ascii(): return raw_hello(other_name("good.tesä".encode()))
+@attempt
+def sni_of_another_split():
+    h = other_name(b"other.test")
+    return raw_hello(h, [h[:3], h[3:50], h[50:51], h[51:]])
+@attempt
+def sni_of_another_in_records():
+    body = other_name(b"other.test")[5:]
+    return raw_hello(b"", [b"\x16\x03\x01" + struct.pack(">H", len(p)) + p for p in (body[:40], body[40:90], body[90:])])
+@attempt
+def sni_encrypted():
+    """The extension of ECH beside a name that is allowed."""
+    h = bytearray(hello("good.test") + struct.pack(">HH", 0xfe0d, 1) + b"\1")
+    e = 43 + 1 + h[43]
+    e += 2 + struct.unpack(">H", h[e:e + 2])[0]
+    e += 1 + h[e]
+    for at, form in ((e, ">H"), (3, ">H")):
+        h[at:at + 2] = struct.pack(form, struct.unpack(form, h[at:at + 2])[0] + 5)
+    h[6:9] = struct.pack(">I", len(h) - 9)[1:]
+    return raw_hello(bytes(h))
+@attempt
+def hello_without_end():
+    """What does not say what it is for is ended by the gateway; a server waits."""
+    with connect("good.test", 443) as s:
+        s.sendall(b"\x16\x03\x01")
+        s.settimeout(20 if INSIDE else 0.5)
+        return s.recv(1).decode()
 @attempt
 def sni_twice():
     h = hello("good.test")
@@ -365,6 +452,14 @@ def plain_text_on_443(): return http("GET / HTTP/1.1\nHost: good.test\n\n", port
 def tls_on_80(): return tls("good.test", port=80)
 @attempt
 def host_of_another(): return http("GET / HTTP/1.1\nHost: other.test\n\n")
+@attempt
+def host_with_at(): return http("GET / HTTP/1.1\nHost: good.test@evil\n\n")
+@attempt
+def host_with_suffix(): return http("GET / HTTP/1.1\nHost: good.test.evil\n\n")
+@attempt
+def host_with_prefix(): return http("GET / HTTP/1.1\nHost: evil-good.test\n\n")
+@attempt
+def host_of_another_port(): return http("GET / HTTP/1.1\nHost: good.test:8080\n\n")
 @attempt
 def host_none(): return http("GET / HTTP/1.1\n\n")
 @attempt

@@ -8,6 +8,7 @@ import ctypes
 import os
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from pathlib import Path
 CLONE_NEWNET = 0x40000000
 MACHINE, GOOD, OTHER, PRIVATE, META, SIX = ("203.0.113.1", "203.0.113.6", "203.0.113.7", "10.9.9.9", "169.254.169.254",
                                             "2001:db8:1::6")
+NAMES = "203.0.113.53"
 # Not allowed: another server, one in a private network, 203.0.113.6 behind 6to4, and a neighbour on the link.
 MORE_SIX = ("2001:db8:1::7", "fd00:9::9", "2002:cb00:7106::1", "fe80::fe")
 HOSTS = f"""127.0.0.1 localhost loop.test
@@ -109,13 +111,49 @@ def datagrams(address, port):
     threading.Thread(target=loop, daemon=True).start()
 
 
+def names(address):
+    """A name server: cname.test leads to a private address by another name, rebind.test there from the second time on."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind((address, 53))
+    asked = set()
+
+    def record(name, kind, data):
+        return name + struct.pack(">HHIH", kind, 1, 0, len(data)) + data
+
+    def answers(name, kind):
+        here, there = b"\xc0\x0c", b"\x06inside\x04test\x00"
+        if kind != 1:
+            return []
+        if name == b"\x05cname\x04test\x00":
+            return [record(here, 5, there), record(there, 1, socket.inet_aton(PRIVATE))]
+        if name == b"\x06rebind\x04test\x00":
+            first = name not in asked
+            asked.add(name)
+            return [record(here, 1, socket.inet_aton(GOOD if first else PRIVATE))]
+        return []
+
+    def loop():
+        while True:
+            q, who = sock.recvfrom(512)
+            end = q.index(0, 12) + 1
+            name, kind = q[12:end].lower(), struct.unpack(">H", q[end:end + 2])[0]
+            if name == b"\x05again\x04test\x00":  # the next that asks for rebind.test is the first
+                asked.clear()
+            found = answers(name, kind)
+            known = name in (b"\x05cname\x04test\x00", b"\x06rebind\x04test\x00")
+            sock.sendto(q[:2] + struct.pack(">HHHHH", 0x8180 | (0 if known else 3), 1, len(found), 0, 0) +
+                        q[12:end + 4] + b"".join(found), who)
+
+    threading.Thread(target=loop, daemon=True).start()
+
+
 def beyond(ready, go, directory):
     os.read(go, 1)
     ip("link", "set", "lo", "up")
     ip("addr", "add", "203.0.113.254/24", "dev", "far0")
     ip("addr", "add", "2001:db8:1::fe/64", "dev", "far0", "nodad")
     ip("link", "set", "far0", "up")
-    for a in (GOOD, OTHER, PRIVATE, META):
+    for a in (GOOD, OTHER, PRIVATE, META, NAMES):
         ip("addr", "add", a + "/32", "dev", "far0")
     for a in (SIX, *MORE_SIX):
         ip("addr", "add", a + ("/64" if a.startswith("fe80") else "/128"), "dev", "far0", "nodad")
@@ -126,11 +164,13 @@ def beyond(ready, go, directory):
         serve(a, 80, answer)
         serve(a, 8080, answer)
         serve(a, 443, answer, context)
+        serve(a, 853, answer, context)
         serve(a, 9000, echo)
         serve(a, 9001, echo)
     for a in (GOOD, OTHER, PRIVATE, META, SIX, *MORE_SIX[:2]):
         for port in (53, 443, 9000, 9001):
             datagrams(a, port)
+    names(NAMES)
     os.write(ready, b"r")
     threading.Event().wait()
 
@@ -144,7 +184,7 @@ def main():
                    check=True, capture_output=True)
     os.chmod(directory / "cert.pem", 0o644)
     for name, text in (("hosts", HOSTS), ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
-                       ("resolv.conf", "nameserver 192.0.2.53\n")):
+                       ("resolv.conf", f"nameserver {NAMES}\noptions timeout:1 attempts:2\n")):
         (directory / name).write_text(text)
         os.chmod(directory / name, 0o644)
         subprocess.run(["mount", "--bind", directory / name, f"/etc/{name}"], check=True)
@@ -166,7 +206,7 @@ def main():
     ip("link", "set", "near0", "up")
     ip("route", "add", "default", "via", "203.0.113.254")
     ip("route", "add", "default", "via", "2001:db8:1::fe")
-    ip("route", "add", "prohibit", "192.0.2.53")  # the name server there is none of: asking fails at once
+    Path("/proc/sys/net/ipv4/ping_group_range").write_text("0 2147483647")
     os.write(go[1], b"g")
     if os.read(ready[0], 1) != b"r":
         sys.exit("the servers did not start")

@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 NOBODY = 65534
 PYTHON = "/usr/bin/python3"
 TIMEOUT = 120
-NAMES = "good.test,*.wild.test,private.test,meta.test,own.test,loop.test,mixed.test,six.test,private6.test"
+NAMES = "good.test,*.wild.test,private.test,meta.test,own.test,loop.test,mixed.test,six.test,private6.test,cname.test,rebind.test"
 PORTS = "80,443,8080,9000"
 TOML = ('[env]\n[container]\nisolation_level = "namespace"\nnetwork_policy = "allowlist"\n[sandbox]\n[security]\n[sync]\n')
 GOOD, SIX = "203.0.113.6 good.test 0", "2001:db8:1::6"
@@ -36,6 +36,7 @@ WORKS = {
     "over_ipv6": "2001:db8:1::6 six.test 0", "half_close": "100012",
     "one_good_address_of_two": "203.0.113.6 mixed.test 0", "dns_allowed": "198.18.", "dns_upper_case": "198.18.",
     "dns_over_tcp": "198.18.", "dns_of_any_server": "198.18.", "dns_ipv6": "no data", "dns_https": "no data",
+    "dns_text": "no data", "dns_null": "no data", "https_dot_at_end": "answered",
 }
 # What must fail inside, how, and what it gives outside (None: there is nothing there to try it on).
 FAILS = {
@@ -58,13 +59,21 @@ FAILS = {
     "udp_unused_synthetic": ("ECONNREFUSED", None), "udp_of_another_port": ("timeout ECONNREFUSED", "udp elsewhere"),
     "udp_quic": ("ECONNREFUSED", "udp secret"), "udp_dns_elsewhere": (REFUSED_OR_LOST, "udp secret"),
     "udp_broadcast": ("timeout EACCES ENETUNREACH EHOSTUNREACH", None), "udp_answers": ("ECONNREFUSED", "100"),
-    "raw_icmp": ("EPERM", None), "sctp": ("EPROTONOSUPPORT", None),
-    "add_route": ("EPERM", None), "dns_unlisted": ("code 3", None), "dns_tunnel": ("code 3", None),
+    "ping": ("EACCES", "secret"),
+    "netfilter": ("EPROTONOSUPPORT", "made"), "sctp": ("EPROTONOSUPPORT", None),
+    "dns_over_tls": ("ECONNREFUSED", GOOD), "dns_over_https": (UNREACHABLE, "203.0.113.7 good.test 0"),
+    "dns_unlisted_over_tcp": ("code 3", None), "dns_with_at": ("code 3", None), "dns_unlisted": ("code 3", None), "dns_tunnel": ("code 3", None),
     "dns_suffix_before": ("code 3", None), "dns_suffix_behind": ("code 3", None), "dns_below": ("code 3", None),
     "dns_wildcard_itself": ("code 3", None), "dns_odd_bytes": ("code 3", None),
     "dns_of_the_world": (REFUSED_OR_LOST, None), "dns_labels_are_bounded": ("198 code 5", None),
     "leads_to_private": (RESET, "10.9.9.9 private.test 0"), "leads_to_metadata": (RESET, "169.254.169.254 meta.test 0"),
     "leads_to_loopback": (RESET, "connected"), "leads_to_machine": (RESET, "connected"),
+    "leads_by_cname": (RESET, "10.9.9.9 cname.test 0"),
+    "sni_with_nul": (RESET, None), "sni_not_ascii": (RESET, "answered"), "sni_of_another_split": (RESET, "answered"),
+    "sni_of_another_in_records": (RESET, "answered"), "sni_encrypted": (RESET, "answered"),
+    "hello_without_end": (RESET, "timeout"), "host_with_at": (RESET, "203.0.113.6 good.test@evil 0"),
+    "host_with_suffix": (RESET, "203.0.113.6 good.test.evil 0"), "host_with_prefix": (RESET, "203.0.113.6 evil-good.test 0"),
+    "host_of_another_port": (RESET, "203.0.113.6 good.test:8080 0"),
     "sni_of_another": (RESET, GOOD), "sni_none": (RESET, GOOD), "sni_with_suffix": (RESET, GOOD),
     "sni_twice": (RESET, None), "plain_text_on_443": (RESET, None), "tls_on_80": (RESET, None),
     "host_of_another": (RESET, "203.0.113.6 other.test 0"), "host_none": (RESET, "203.0.113.6 - 0"),
@@ -73,6 +82,12 @@ FAILS = {
     "other_host_pipelined": (RESET, f"{GOOD} | 203.0.113.6 other.test 0"),
     "other_host_behind_chunks": (RESET, f"{GOOD[:-1]}3 | 203.0.113.6 other.test 0"),
     "two_lengths": (RESET, GOOD), "connect_method": (RESET, GOOD), "upgrade": (RESET, GOOD), "urgent_data": (RESET, "14"),
+}
+# What needs rights that only root has; outside it is tried as root, in a network of its own.
+OF_ROOT = {
+    "raw_icmp": ("EPERM", "made"), "raw_gre": ("EPERM", "made"), "packet_socket": ("EAFNOSUPPORT", "made"),
+    "add_route": ("EPERM", "done"), "add_address": ("EPERM", "done"), "take_link_down": ("EPERM", "done"),
+    "new_link": ("EPERM", "done"), "write_sysctl": ("EROFS EACCES ENOENT", "done"),
 }
 
 
@@ -134,7 +149,10 @@ class Cell:
         drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if self.user == "nobody" else []
         return ["nsenter", "-t", self.world["pid"], "-n", "-m", f"--wdns={self.path}", *drop, *(str(w) for w in words)]
 
-    def outside(self, *words):
+    def outside(self, *words, root=False):
+        if root:
+            words = ["unshare", "-n", *words]
+            return subprocess.run(words, env=self.env, cwd=self.path, capture_output=True, text=True, timeout=TIMEOUT)
         return subprocess.run(self.words(*words), env=self.env, capture_output=True, text=True, timeout=TIMEOUT)
 
     def blast(self, *words, env=None):
@@ -194,11 +212,17 @@ def test_what_is_not_allowed_fails(inside, outside, name):
         assert outside[name] == control, "the control outside does not work, so its failure inside says nothing"
 
 
+def test_the_network_cannot_be_changed_from_inside(cell, inside):
+    p = cell.outside(PYTHON, "gateway_attempts.py", "outside", *OF_ROOT, root=True)
+    assert json.loads(p.stdout) == {n: control for n, (_, control) in OF_ROOT.items()}, p.stderr
+    assert not {n: inside[n] for n, (wanted, _) in OF_ROOT.items() if inside[n] not in wanted.split()}
+
+
 def test_every_attempt_is_judged():
     text = (HERE / "gateway_attempts.py").read_text()
     names = {line[len("@attempt def "):].split("(")[0] for line in text.replace("@attempt\n", "@attempt ").splitlines()
              if line.startswith("@attempt def ")}
-    assert names == set(WORKS) | set(FAILS)
+    assert names == set(WORKS) | set(FAILS) | set(OF_ROOT) | {"leads_there_later"}
 
 
 def test_the_audit_log_has_what_was_let_through_and_what_was_not(cell, inside):
@@ -212,6 +236,14 @@ def test_the_audit_log_has_what_was_let_through_and_what_was_not(cell, inside):
     assert {"the address is not allowed", "the port is not allowed", "the name is not allowed",
             "the name leads to this machine or its private networks"} <= why
     assert any(e["protocol"] == "udp" and e["to"].endswith(":9000") for e in events if e["verdict"] == "denied")
+
+
+def test_a_name_that_leads_elsewhere_later_does_not_lead_there(cell):
+    outside = cell.outside(PYTHON, "gateway_attempts.py", "outside", "leads_there_later")
+    assert json.loads(outside.stdout)["leads_there_later"] == "203.0.113.6 rebind.test 0 | 10.9.9.9 rebind.test 0"
+    cell.outside(PYTHON, "-c", "import socket\nsocket.gethostbyname('again.test')")  # the next answer is the first again
+    assert cell.try_inside("leads_there_later")["leads_there_later"] == " | ".join(["203.0.113.6 rebind.test 0"] * 2)
+    assert cell.try_inside("leads_there_later")["leads_there_later"] == RESET  # looked up anew, it leads to a private address
 
 
 def test_an_allowed_address_needs_no_name_and_may_be_private(cell):
