@@ -107,18 +107,20 @@ def world(tmp_path_factory):
     lacks = [t for t in ("ip", "openssl", "unshare", "nsenter", "setpriv") if not shutil.which(t)]
     if lacks:
         pytest.skip(f"no {lacks[0]} here")
+    if subprocess.run(["unshare", "-nm", "ip", "link", "add", "type", "veth"], capture_output=True).returncode:
+        pytest.skip("no network namespace with veth can be made here")
     directory = tempfile.mkdtemp(prefix="blast-world-", dir="/tmp")
     os.chmod(directory, 0o755)
     p = subprocess.Popen(["unshare", "-nm", "--propagation", "private", PYTHON, HERE / "gateway_world.py", directory],
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     line = p.stdout.readline().split()
-    if line[:1] != ["READY"]:
+    try:
+        assert line[:1] == ["READY"], "the pretended machine did not start"
+        yield {"pid": line[1], "directory": Path(directory)}
+    finally:
+        p.stdin.close()
         p.wait(10)
-        pytest.skip("no network namespace can be made here")
-    yield {"pid": line[1], "directory": Path(directory)}
-    p.stdin.close()
-    p.wait(10)
-    shutil.rmtree(directory, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 class Cell:
