@@ -327,7 +327,7 @@ def test_exchanges_of_datagrams_are_bounded(cell):
         assert table["total"] == bound and {c["protocol"] for c in table["connections"]} == {"udp"}, table["total"]
         first = min(table["connections"], key=lambda c: c["id"])
         assert table["left_out"] or first["out"] == 1100
-        assert len(list(Path(f"/proc/{gates_of(p.pid)[0]}/fd").iterdir())) < bound + 100
+        assert len(list(Path(f"/proc/{cells.gates(cell.path)[0]}/fd").iterdir())) < bound + 100
         assert p.communicate("\n", timeout=30)[0] == "udp y\n"  # one that was ended begins again
     finally:
         p.kill()
