@@ -16,8 +16,8 @@
 #include "jail/report.h"
 #include "jail/source.h"
 
-#define NOTHING ".nothing" /* an empty file of mode 000: what covers files */
-#define POOL ".pool"       /* one memory file system for all that is written and forgotten: one limit for all of it */
+#define NOTHING "nothing" /* in the pool, an empty file of mode 000: what covers files */
+#define TEXT "text"       /* in the pool, while it is written */
 #define QUIET (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
 struct builder {
@@ -25,6 +25,7 @@ struct builder {
     const struct sources *s;
     struct jail_report *r;
     int root;        /* the new root, writable so far */
+    int pool;        /* one memory file system for all that is written and forgotten: one limit for all of it */
     unsigned drawn;  /* directories taken from the pool */
 };
 
@@ -118,6 +119,13 @@ static bool open_point(const struct builder *b, const char *path, mode_t mode, i
     return *out >= 0 || err_sys(e, "open '%s' in the sandbox", path);
 }
 
+/* On a name in a directory that was made here: nobody can have put a link there. */
+static bool hang(int mount, int dir, const char *name, struct err *e)
+{
+    return move_mount(mount, "", dir, name, MOVE_MOUNT_F_EMPTY_PATH) == 0 ||
+           err_sys(e, "mount '%s' in the sandbox", name);
+}
+
 static bool attach(const struct builder *b, int mount, const char *path, mode_t mode, struct err *e)
 {
     AUTO_FD point = -1;
@@ -129,72 +137,83 @@ static bool attach(const struct builder *b, int mount, const char *path, mode_t 
     return true;
 }
 
-/* A second mount of something inside, with attributes, on `path`. */
-static bool attach_clone(const struct builder *b, int dir, const char *from, unsigned attr, const char *path,
-                         struct err *e)
+/* A second mount of something that is mounted, with attributes; it hangs nowhere yet. */
+static bool clone_mount(int dir, const char *from, unsigned attr, int *out, struct err *e)
 {
-    struct stat st;
-    AUTO_FD clone = open_tree(dir, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (from[0] ? 0u : AT_EMPTY_PATH));
+    AUTO_FD clone = open_tree(dir, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     struct mount_attr at = { .attr_set = attr };
 
     if (clone < 0)
-        return err_sys(e, "clone '%s' for '%s'", from, path);
+        return err_sys(e, "clone '%s'", from);
     if (mount_setattr(clone, "", AT_EMPTY_PATH, &at, sizeof at) < 0)
-        return err_sys(e, "restrict the mount of '%s'", path);
-    if (fstat(clone, &st) < 0)
-        return err_sys(e, "look at the mount of '%s'", path);
-    return attach(b, clone, path, st.st_mode, e);
+        return err_sys(e, "restrict the mount of '%s'", from);
+    *out = clone;
+    clone = -1;
+    return true;
+}
+
+/* Something of the pool on `path`. */
+static bool attach_pooled(const struct builder *b, const char *name, mode_t mode, unsigned attr, const char *path,
+                          struct err *e)
+{
+    AUTO_FD clone = -1;
+
+    return clone_mount(b->pool, name, attr, &clone, e) && attach(b, clone, path, mode, e);
 }
 
 /* ------------------------------------------------------------ the pool */
 
-static bool make_pool(const struct builder *b, struct err *e)
+/* On a directory of the host that is surely there, which is over with here: its devices are sources by now. It goes
+ * with the host's files. */
+static bool make_pool(struct builder *b, struct err *e)
 {
     char size[40], inodes[40];
     const char *const limited[] = { "mode=0755", size, inodes, NULL }, *const open[] = { "mode=0755", NULL };
     uint64_t disk = b->p->limit ? b->p->limits.disk : 0;
-    AUTO_FD fs = -1;
 
     (void)snprintf(size, sizeof size, "size=%" PRIu64, disk);
     (void)snprintf(inodes, sizeof inodes, "nr_inodes=%" PRIu64, disk / 4096 + 1024);
-    return new_fs("tmpfs", disk ? limited : open, QUIET, &fs, e) && attach(b, fs, "/" POOL, S_IFDIR, e);
+    if (!new_fs("tmpfs", disk ? limited : open, QUIET, &b->pool, e) || !hang(b->pool, AT_FDCWD, "/dev", e))
+        return false;
+    AUTO_FD nothing = openat(b->pool, NOTHING, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0);
+
+    return (nothing >= 0 && fchmod(nothing, 0) == 0) || err_sys(e, "make an empty file in memory");
 }
 
-/* A fresh directory of the pool, "/.pool/3" and so on. */
-static bool draw(struct builder *b, mode_t mode, char out[32], struct err *e)
+/* A fresh directory of the pool: "3" and so on. */
+static bool draw(struct builder *b, mode_t mode, char out[16], struct err *e)
 {
-    (void)snprintf(out, 32, POOL "/%u", b->drawn++);
-    if (mkdirat(b->root, out, 0700) < 0 || fchmodat(b->root, out, mode, 0) < 0)
+    (void)snprintf(out, 16, "%u", b->drawn++);
+    if (mkdirat(b->pool, out, 0700) < 0 || fchmodat(b->pool, out, mode, 0) < 0)
         return err_sys(e, "make a directory in memory");
     return true;
 }
 
 static bool mount_private(struct builder *b, const char *path, mode_t mode, unsigned attr, struct err *e)
 {
-    char dir[32];
+    char dir[16];
 
-    return draw(b, mode, dir, e) && attach_clone(b, b->root, dir, QUIET | attr, path, e);
+    return draw(b, mode, dir, e) && attach_pooled(b, dir, S_IFDIR, QUIET | attr, path, e);
 }
 
-/* The lower layer and the two directories of the upper one hang in the pool while the overlay is made, under names that
- * need no quoting; then they are let go, the overlay has its own hold on them. */
+/* The lower layer and the two directories of the upper one lie in the pool, where we are, under names that need no
+ * quoting; the overlay has its own hold on them when the pool is let go. */
 static bool mount_overlay(struct builder *b, const struct jail_path *p, const struct source *s, struct err *e)
 {
-    char lower[32], upper[32], work[32], options[3][48];
+    char lower[16], upper[16], work[16], options[3][32];
     const char *const list[] = { options[0], options[1], options[2], "userxattr", NULL };
     AUTO_FD fs = -1;
 
     if (!S_ISDIR(s->mode))
         return attach(b, s->fd, p->path.p, s->mode, e); /* a single file stays read-only */
     if (!draw(b, 0755, lower, e) || !draw(b, s->mode & 07777, upper, e) || !draw(b, 0700, work, e) ||
-        !attach(b, s->fd, lower, S_IFDIR, e))
+        !hang(s->fd, b->pool, lower, e))
         return false;
     (void)snprintf(options[0], sizeof options[0], "lowerdir=%s", lower);
     (void)snprintf(options[1], sizeof options[1], "upperdir=%s", upper);
     (void)snprintf(options[2], sizeof options[2], "workdir=%s", work);
     if (!new_fs("overlay", list, QUIET, &fs, e))
         return err_wrap(e, "lay changes over '" STR_FMT "'", STR_ARG(p->path));
-    (void)umount2(lower, MNT_DETACH);
     return attach(b, fs, p->path.p, S_IFDIR, e);
 }
 
@@ -235,7 +254,7 @@ static bool cover_dir(const struct builder *b, const char *path, bool passage, s
 
 static bool cover_file(const struct builder *b, const char *path, struct err *e)
 {
-    return attach_clone(b, b->root, NOTHING, QUIET | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, path, e);
+    return attach_pooled(b, NOTHING, S_IFREG, QUIET | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, path, e);
 }
 
 static bool cover(const struct builder *b, size_t i, struct err *e)
@@ -294,75 +313,91 @@ static bool cover_sockets(const struct builder *b, struct err *e)
 
 /* ------------------------------------------------------------ /dev and /proc */
 
-static bool is_whole(const struct builder *b)
+static bool mount_device(const struct builder *b, int dev, size_t i, struct err *e)
 {
-    return b->p->n_paths && b->p->path[0].path.n == 1; /* the host's root directory: all files, and no pool */
+    const char *name = source_device_name[i];
+    AUTO_FD point = openat(dev, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0444);
+
+    return (point >= 0 || err_sys(e, "make /dev/%s in the sandbox", name)) &&
+           hang(b->s->device[i], dev, name, e);
 }
 
-static bool build_shm(struct builder *b, struct err *e)
+static bool mount_in_dev(int mount, int dev, const char *name, struct err *e)
 {
-    static const char *const options[] = { "mode=1777", NULL };
-    AUTO_FD fs = -1;
-
-    if (!is_whole(b))
-        return mount_private(b, "/dev/shm", 01777, MOUNT_ATTR_NOEXEC, e);
-    return new_fs("tmpfs", options, QUIET | MOUNT_ATTR_NOEXEC, &fs, e) && attach(b, fs, "/dev/shm", S_IFDIR, e);
+    return (mkdirat(dev, name, 0755) == 0 || err_sys(e, "make /dev/%s in the sandbox", name)) &&
+           hang(mount, dev, name, e);
 }
 
-static bool build_dev(struct builder *b, struct err *e)
+static bool build_shm(struct builder *b, int dev, struct err *e)
 {
-    static const char *const options[] = { "mode=0755", "size=64k", NULL };
+    char dir[16];
+    AUTO_FD shm = -1;
+
+    return draw(b, 01777, dir, e) && clone_mount(b->pool, dir, QUIET | MOUNT_ATTR_NOEXEC, &shm, e) &&
+           mount_in_dev(shm, dev, "shm", e);
+}
+
+static bool build_dev(struct builder *b, int dev, struct err *e)
+{
     static const char *const pts_options[] = { "mode=0620", "ptmxmode=0666", NULL };
     static const char *const link[][2] = {
-        { "/proc/self/fd", "dev/fd" },     { "/proc/self/fd/0", "dev/stdin" }, { "/proc/self/fd/1", "dev/stdout" },
-        { "/proc/self/fd/2", "dev/stderr" }, { "pts/ptmx", "dev/ptmx" },
+        { "/proc/self/fd", "fd" },       { "/proc/self/fd/0", "stdin" }, { "/proc/self/fd/1", "stdout" },
+        { "/proc/self/fd/2", "stderr" }, { "pts/ptmx", "ptmx" },
     };
-    AUTO_FD dev = -1, pts = -1, sealed = -1;
     struct mount_attr ro = { .attr_set = MOUNT_ATTR_RDONLY };
+    AUTO_FD pts = -1;
 
-    if (!new_fs("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, &dev, e) ||
-        !attach(b, dev, "/dev", S_IFDIR, e))
-        return false;
-    for (size_t i = 0; i < SOURCE_DEVICES; i++) {
-        char path[32];
-
-        (void)snprintf(path, sizeof path, "/dev/%s", source_device_name[i]);
-        if (!attach(b, b->s->device[i].fd, path, S_IFREG, e))
+    for (size_t i = 0; i < SOURCE_DEVICES; i++)
+        if (!mount_device(b, dev, i, e))
             return false;
-    }
     for (size_t i = 0; i < COUNT(link); i++)
-        if (symlinkat(link[i][0], b->root, link[i][1]) < 0)
-            return err_sys(e, "make /%s in the sandbox", link[i][1]);
+        if (symlinkat(link[i][0], dev, link[i][1]) < 0)
+            return err_sys(e, "make /dev/%s in the sandbox", link[i][1]);
     if (!new_fs("devpts", pts_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, &pts, e) ||
-        !attach(b, pts, "/dev/pts", S_IFDIR, e) || !build_shm(b, e))
+        !mount_in_dev(pts, dev, "pts", e) || !build_shm(b, dev, e))
         return false;
-    sealed = open_inside(b, "dev", O_PATH);
-    if (sealed < 0 || mount_setattr(sealed, "", AT_EMPTY_PATH, &ro, sizeof ro) < 0)
+    if (mount_setattr(dev, "", AT_EMPTY_PATH, &ro, sizeof ro) < 0)
         return err_sys(e, "seal /dev of the sandbox");
     return true;
 }
 
+static bool mount_dev(struct builder *b, struct err *e)
+{
+    static const char *const options[] = { "mode=0755", "size=64k", NULL };
+    AUTO_FD dev = -1;
+
+    return new_fs("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, &dev, e) &&
+           attach(b, dev, "/dev", S_IFDIR, e) && build_dev(b, dev, e);
+}
+
 /* The full /proc tells much about the machine: what is not of these processes is covered or read-only. */
-static bool mask_proc(const struct builder *b, struct err *e)
+static bool mask_proc(const struct builder *b, int proc, struct err *e)
 {
     static const char *const covered[] = { "kcore", "keys", "key-users", "kmsg", "kallsyms", "kpagecount", "kpageflags",
                                            "kpagecgroup", "sysrq-trigger", "timer_list", "sched_debug", "latency_stats",
                                            "modules", "slabinfo", "vmallocinfo", "iomem", "ioports" };
     static const char *const readonly[] = { "sys", "bus", "fs", "irq", "acpi", "scsi", "driver", "tty" };
-    char path[48];
+    AUTO_FD cover = -1;
 
     for (size_t i = 0; i < COUNT(covered); i++) {
-        (void)snprintf(path, sizeof path, "/proc/%s", covered[i]);
-        AUTO_FD at = open_inside(b, path, O_PATH);
-
-        if (at >= 0 && !attach_clone(b, b->root, "dev/null", MOUNT_ATTR_NOSUID | MOUNT_ATTR_RDONLY, path, e))
+        if (cover < 0 && !clone_mount(b->root, "dev/null", MOUNT_ATTR_NOSUID | MOUNT_ATTR_RDONLY, &cover, e))
             return false;
+        if (move_mount(cover, "", proc, covered[i], MOVE_MOUNT_F_EMPTY_PATH) == 0)
+            fd_close(&cover);
+        else if (errno != ENOENT) /* else this kernel has none, and the cover is for the next one */
+            return err_sys(e, "cover /proc/%s in the sandbox", covered[i]);
     }
     for (size_t i = 0; i < COUNT(readonly); i++) {
-        (void)snprintf(path, sizeof path, "/proc/%s", readonly[i]);
-        AUTO_FD at = open_inside(b, path, O_PATH);
+        AUTO_FD clone = -1;
+        struct err why = { 0 };
 
-        if (at >= 0 && !attach_clone(b, at, "", QUIET | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, path, e))
+        if (!clone_mount(proc, readonly[i], QUIET | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, &clone, &why)) {
+            if (why.sys == ENOENT)
+                continue;
+            *e = why;
+            return false;
+        }
+        if (!hang(clone, proc, readonly[i], e))
             return false;
     }
     return true;
@@ -388,15 +423,14 @@ static bool build_proc(struct builder *b, int *out, struct err *e)
     if (!attach(b, proc, "/proc", S_IFDIR, e))
         return false;
     *out = open_inside(b, "proc", O_RDONLY | O_DIRECTORY);
-    return masked || mask_proc(b, e);
+    return masked || mask_proc(b, proc, e);
 }
 
 /* ------------------------------------------------------------ the whole */
 
-/* Over a file of the host, which is not touched: a file in memory is mounted on it. `dir` is in memory, inside. */
-static bool cover_with_text(const struct builder *b, const struct jail_path *p, const char *dir, struct err *e)
+/* Over a file of the host, which is not touched: a file in memory is mounted on it. */
+static bool cover_with_text(const struct builder *b, const struct jail_path *p, struct err *e)
 {
-    char name[48];
     AUTO_FD there = open_inside(b, p->path.p, O_PATH);
 
     if (there < 0) {
@@ -404,25 +438,16 @@ static bool cover_with_text(const struct builder *b, const struct jail_path *p, 
                           "a file such as /etc/resolv.conf cannot be replaced inside: names may not be found", NULL);
         return true;
     }
-    (void)snprintf(name, sizeof name, "%s/.text", dir);
-    AUTO_FD file = openat(b->root, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0444);
+    AUTO_FD file = openat(b->pool, TEXT, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0444);
 
     if (file < 0)
         return err_sys(e, "make the file for '" STR_FMT "'", STR_ARG(p->path));
-    bool ok = fd_write_all(file, p->target.p, p->target.n, name, e) &&
-              (fchmod(file, 0444) == 0 || err_sys(e, "show %s", name)) &&
-              attach_clone(b, b->root, name, QUIET | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, p->path.p, e);
+    bool ok = fd_write_all(file, p->target.p, p->target.n, p->path.p, e) &&
+              (fchmod(file, 0444) == 0 || err_sys(e, "show '" STR_FMT "'", STR_ARG(p->path))) &&
+              attach_pooled(b, TEXT, S_IFREG, QUIET | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, p->path.p, e);
 
-    return (unlinkat(b->root, name, 0) == 0 || err_sys(e, "remove %s", name)) && ok;
-}
-
-/* Where all of the host is seen there is no pool; of what is in memory there, /dev/shm takes files. */
-static bool cover_whole_with_texts(const struct builder *b, struct err *e)
-{
-    for (size_t i = 0; i < b->p->n_paths; i++)
-        if (b->p->path[i].access == JAIL_TEXT && !cover_with_text(b, &b->p->path[i], "dev/shm", e))
-            return false;
-    return true;
+    return (unlinkat(b->pool, TEXT, 0) == 0 || err_sys(e, "let go of the file for '" STR_FMT "'", STR_ARG(p->path))) &&
+           ok;
 }
 
 static bool write_text(const struct builder *b, size_t i, struct err *e)
@@ -431,10 +456,8 @@ static bool write_text(const struct builder *b, size_t i, struct err *e)
     AUTO_FD dir = -1, file = -1;
     const char *leaf;
 
-    if (is_whole(b))
-        return true; /* later: see cover_whole_with_texts() */
     if (is_seen(b, p->path, i))
-        return cover_with_text(b, p, POOL, e);
+        return cover_with_text(b, p, e);
     if (!open_parent(b, p->path.p, &dir, &leaf, e))
         return false;
     file = openat(dir, leaf, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0444);
@@ -480,6 +503,11 @@ static bool build_path(struct builder *b, size_t i, struct err *e)
     return true;
 }
 
+static bool is_whole(const struct builder *b)
+{
+    return b->p->n_paths && b->p->path[0].path.n == 1; /* the host's root directory: all files */
+}
+
 /* The new root hangs over the old one's top directory, which every namespace has, until it takes its place. */
 static bool new_root(struct builder *b, struct err *e)
 {
@@ -488,46 +516,34 @@ static bool new_root(struct builder *b, struct err *e)
 
     if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &private, sizeof private) < 0)
         return err_sys(e, "cut the ties of the mounts to the host's");
+    if (!make_pool(b, e))
+        return false;
     if (is_whole(b))
         b->root = fcntl(b->s->path[0].fd, F_DUPFD_CLOEXEC, 0);
     else if (!new_fs("tmpfs", options, QUIET, &b->root, e))
         return false;
-    if (move_mount(b->root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
-        return err_sys(e, "mount the new root");
-    if (fchdir(b->root) < 0)
-        return err_sys(e, "enter the new root");
-    return true;
+    if (!hang(b->root, AT_FDCWD, "/", e))
+        return err_wrap(e, "mount the new root");
+    return fchdir(b->pool) == 0 || err_sys(e, "enter the memory file system");
 }
 
 static bool build(struct builder *b, struct mounts_made *out, struct err *e)
 {
-    if (!is_whole(b)) {
-        AUTO_FD nothing = openat(b->root, NOTHING, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0);
-
-        if (nothing < 0 || fchmod(nothing, 0) < 0)
-            return err_sys(e, "make an empty file in the sandbox");
-        if (!make_pool(b, e))
-            return false;
-    }
     for (size_t i = 0; i < b->p->n_paths; i++)
         if (!build_path(b, i, e))
             return false;
-    return build_dev(b, e) && build_proc(b, &out->proc, e) && seal_passages(b, e) &&
-           (is_whole(b) ? cover_whole_with_texts(b, e) : cover_sockets(b, e));
+    return mount_dev(b, e) && build_proc(b, &out->proc, e) && seal_passages(b, e) &&
+           (is_whole(b) || cover_sockets(b, e));
 }
 
 static bool leave_host(const struct builder *b, struct err *e)
 {
     struct mount_attr ro = { .attr_set = MOUNT_ATTR_RDONLY | QUIET };
 
-    if (!is_whole(b)) {
-        if (unlinkat(b->root, NOTHING, 0) < 0)
-            return err_sys(e, "remove the empty file of the covers");
-        if (umount2(POOL, MNT_DETACH) < 0 || unlinkat(b->root, POOL, AT_REMOVEDIR) < 0)
-            return err_sys(e, "let go of the memory file system");
-        if (mount_setattr(b->root, "", AT_EMPTY_PATH, &ro, sizeof ro) < 0)
-            return err_sys(e, "make the new root read-only");
-    }
+    if (!is_whole(b) && mount_setattr(b->root, "", AT_EMPTY_PATH, &ro, sizeof ro) < 0)
+        return err_sys(e, "make the new root read-only");
+    if (fchdir(b->root) < 0)
+        return err_sys(e, "enter the new root");
     if (syscall(SYS_pivot_root, ".", ".") < 0)
         return err_sys(e, "change to the new root");
     if (umount2(".", MNT_DETACH) < 0)
@@ -538,7 +554,7 @@ static bool leave_host(const struct builder *b, struct err *e)
 bool mounts_build(const struct jail_policy *p, const struct sources *s, bool terminal, struct jail_report *r,
                   struct mounts_made *out, struct err *e)
 {
-    struct builder b = { .p = p, .s = s, .r = r, .root = -1 };
+    struct builder b = { .p = p, .s = s, .r = r, .root = -1, .pool = -1 };
 
     *out = (struct mounts_made){ -1, -1 };
     bool ok = new_root(&b, e) && build(&b, out, e);
@@ -549,5 +565,6 @@ bool mounts_build(const struct jail_policy *p, const struct sources *s, bool ter
     }
     ok = ok && leave_host(&b, e);
     fd_close(&b.root);
+    fd_close(&b.pool);
     return ok;
 }

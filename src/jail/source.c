@@ -106,24 +106,23 @@ static bool take(struct taker *t, const struct jail_path *p, struct source *out,
     return true;
 }
 
-static bool take_device(const char *name, struct source *out, struct err *e)
+static bool take_devices(int *out, struct err *e)
 {
-    char path[32];
-
-    (void)snprintf(path, sizeof path, "/dev/%s", name);
-    AUTO_FD at = open_plain(path);
-    struct stat st;
-
-    if (at < 0 || fstat(at, &st) < 0)
-        return err_sys(e, "open %s", path);
-    out->fd = open_tree(at, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    out->mode = st.st_mode;
     struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC };
+    AUTO_FD dev = open_plain("/dev");
 
-    if (out->fd < 0)
-        return err_sys(e, "clone the mount of %s", path);
-    return mount_setattr(out->fd, "", AT_EMPTY_PATH, &attr, sizeof attr) == 0 ||
-           err_sys(e, "restrict the mount of %s", path);
+    if (dev < 0)
+        return err_sys(e, "open /dev");
+    for (size_t i = 0; i < SOURCE_DEVICES; i++) {
+        const char *name = source_device_name[i];
+
+        out[i] = open_tree(dev, name, AT_SYMLINK_NOFOLLOW | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        if (out[i] < 0)
+            return err_sys(e, "clone the mount of /dev/%s", name);
+        if (mount_setattr(out[i], "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
+            return err_sys(e, "restrict the mount of /dev/%s", name);
+    }
+    return true;
 }
 
 bool sources_take(const struct jail_policy *p, uid_t as, struct arena *a, struct sources *out, struct err *e)
@@ -136,12 +135,11 @@ bool sources_take(const struct jail_policy *p, uid_t as, struct arena *a, struct
     for (size_t i = 0; i < p->n_paths; i++)
         out->path[i].fd = -1;
     for (size_t i = 0; i < SOURCE_DEVICES; i++)
-        out->device[i].fd = -1;
+        out->device[i] = -1;
     for (size_t i = 0; i < p->n_paths && ok; i++)
         if (p->path[i].access == JAIL_READ || p->path[i].access == JAIL_WRITE || p->path[i].access == JAIL_OVERLAY)
             ok = take(&t, &p->path[i], &out->path[i], e);
-    for (size_t i = 0; i < SOURCE_DEVICES && ok; i++)
-        ok = take_device(source_device_name[i], &out->device[i], e);
+    ok = ok && take_devices(out->device, e);
     for (size_t i = 0; i < t.n_owners; i++)
         (void)close(t.owner[i].userns);
     return ok;
@@ -152,7 +150,7 @@ void sources_close(struct sources *s)
     for (size_t i = 0; i < s->n; i++)
         fd_close(&s->path[i].fd);
     for (size_t i = 0; i < SOURCE_DEVICES; i++)
-        fd_close(&s->device[i].fd);
+        fd_close(&s->device[i]);
 }
 
 const char *const *source_sockets(struct arena *a)

@@ -24,7 +24,7 @@ struct source {
 
 struct sources {
     struct source *path;               /* as the policy's paths, index by index */
-    struct source device[SOURCE_DEVICES];
+    int device[SOURCE_DEVICES];        /* as source_device_name */
     size_t n;
     const char *const *socket;         /* paths of the host's listening sockets, NULL at the end */
 };
