@@ -3,8 +3,6 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/hash.h"
-#include "base/sha256.h"
 #include "base/vec.h"
 #include "codec/json.h"
 #include "codec/json_write.h"
@@ -157,20 +155,6 @@ bool jail_policy_format(const struct jail_policy *p, bool indent, struct buf *ou
     json_write_array_end(&w);
     json_write_object_end(&w);
     return json_write_end(&w);
-}
-
-void jail_policy_digest(const struct jail_policy *p, char out[JAIL_DIGEST])
-{
-    AUTO_BUF b = { .limit = JAIL_POLICY_MAX };
-    unsigned char sum[HASH_SHA256];
-    struct sha256 s;
-
-    if (!jail_policy_format(p, false, &b))
-        BUG("a policy of more than %u bytes", JAIL_POLICY_MAX);
-    sha256_init(&s);
-    sha256_add(&s, b.p, b.n);
-    sha256_finish(&s, sum);
-    hash_hex(sum, sizeof sum, out);
 }
 
 /* ------------------------------------------------------------ reading */
