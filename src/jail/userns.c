@@ -2,10 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/err.h"
@@ -13,6 +12,7 @@
 
 /* Above what systemd and subuid files hand out (1879048191 is the last of its containers), below 2^31. */
 #define SPARE_BASE 1879113728u
+#define HOLD_STACK 16384
 
 uid_t userns_spare_id(pid_t pid)
 {
@@ -40,17 +40,23 @@ bool userns_write_maps(pid_t pid, const struct userns_map *m, struct err *e)
     return write_proc(pid, "uid_map", users, e) && write_proc(pid, "gid_map", groups, e);
 }
 
+static int hold(void *unused)
+{
+    (void)unused;
+    while (pause() < 0)
+        ;
+    return 0;
+}
+
+/* A namespace is made with a process. This one shares our memory, which nothing then copies; it only waits. */
 bool userns_for_owner(uid_t uid, gid_t gid, uid_t to, int *fd, struct err *e)
 {
-    struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
-    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    static _Alignas(16) char stack[HOLD_STACK];
+    pid_t pid = clone(hold, stack + sizeof stack, CLONE_VM | CLONE_NEWUSER | SIGCHLD, NULL);
     char path[64];
 
     if (pid < 0)
         return err_sys(e, "make a user namespace for a mount");
-    if (pid == 0)
-        for (;;)
-            (void)pause();
     struct userns_map m = { .inside = uid, .outside = to, .gid_inside = gid, .gid_outside = to, .keep_groups = true };
     (void)snprintf(path, sizeof path, "/proc/%d/ns/user", (int)pid);
     bool ok = userns_write_maps(pid, &m, e) && fd_open(AT_FDCWD, path, O_RDONLY, 0, fd, e);
