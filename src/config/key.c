@@ -335,10 +335,17 @@ struct str key_wants(const struct config_key_info *k, struct arena *a)
 
 struct str key_variable(const struct config_key_info *k, struct arena *a)
 {
-    struct str text = arena_printf(a, "BLAST_%s_%s", config_sections[k->section].name, k->name);
-    char *p = arena_cstr(a, text);
+    const struct str part[] = { STR("BLAST_"), str_of(config_sections[k->section].name), STR("_"), str_of(k->name) };
+    char *text = ARENA_ARRAY(a, char, part[1].n + part[3].n + sizeof "BLAST__");
+    size_t n = 0;
 
-    for (size_t i = 0; i < text.n; i++)
-        p[i] = p[i] == '.' ? '_' : p[i] >= 'a' && p[i] <= 'z' ? (char)(p[i] - 32) : p[i];
-    return (struct str){ p, text.n };
+    /* By hand: every command asks for the names of all keys. */
+    for (size_t i = 0; i < COUNT(part); i++)
+        for (size_t c = 0; c < part[i].n; c++) {
+            char p = part[i].p[c];
+
+            text[n++] = p == '.' ? '_' : p >= 'a' && p <= 'z' ? (char)(p - 32) : p;
+        }
+    text[n] = '\0';
+    return (struct str){ text, n };
 }
