@@ -21,6 +21,7 @@
 #include "sync/audit_file.h"
 
 #define TAIL_MAX (AUDIT_LINE_MAX + 4096)
+#define TAIL_OFTEN 8192
 #define JOURNAL "/run/systemd/journal/socket" /* systemd-journald's native protocol */
 
 const char *audit_word(enum audit_event event)
@@ -123,11 +124,10 @@ static bool open_log(struct writer *w, struct err *e)
     return true;
 }
 
-/* The last whole line of a file, and how many bytes stand behind it. */
-static bool last_line(int fd, off_t size, char *tail, struct str *line, size_t *torn, struct err *e)
+/* What stands in a file from `from` on. */
+static bool read_from(int fd, off_t from, size_t want, char *tail, struct str *out, struct err *e)
 {
-    off_t from = size > (off_t)TAIL_MAX ? size - (off_t)TAIL_MAX : 0;
-    size_t want = (size_t)(size - from), n = 0;
+    size_t n = 0;
 
     while (n < want) {
         ssize_t k = pread(fd, tail + n, want - n, from + (off_t)n);
@@ -140,17 +140,33 @@ static bool last_line(int fd, off_t size, char *tail, struct str *line, size_t *
             break;
         n += (size_t)k;
     }
-    struct str all = { tail, n };
-    size_t end = str_rfind(all, '\n');
+    *out = (struct str){ tail, n };
+    return true;
+}
 
+/* The last whole line of a file, and how many bytes stand behind it. Most lines are far shorter than they may be: the
+ * room for one of the longest is read where the last few kilobytes do not hold it. */
+static bool last_line(int fd, off_t size, char *tail, struct str *line, size_t *torn, struct err *e)
+{
+    struct str all;
+    size_t end, begin;
+    off_t from;
+
+    for (size_t most = TAIL_OFTEN;; most = TAIL_MAX) {
+        from = size > (off_t)most ? size - (off_t)most : 0;
+        if (!read_from(fd, from, (size_t)(size - from), tail, &all, e))
+            return false;
+        end = str_rfind(all, '\n');
+        begin = str_rfind(str_sub(all, 0, end), '\n');
+        if (most == TAIL_MAX || from == 0 || (end < all.n && begin < end))
+            break;
+    }
     if (end == all.n) {
-        *torn = from == 0 ? n : 0; /* a line too long to be ours: left alone, the chain goes on behind it */
+        *torn = from == 0 ? all.n : 0; /* a line too long to be ours: left alone, the chain goes on behind it */
         *line = (struct str){ NULL, 0 };
         return true;
     }
-    size_t begin = str_rfind(str_sub(all, 0, end), '\n');
-
-    *torn = n - end - 1;
+    *torn = all.n - end - 1;
     *line = str_sub(all, begin == end ? 0 : begin + 1, end);
     return true;
 }

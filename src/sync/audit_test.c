@@ -302,6 +302,29 @@ static void a_new_file_without_its_first_line_goes_on_with_the_chain(void **stat
     assert_int_equal(v.last, 3);
 }
 
+/* More than is read at first, and less than the most. */
+static void long_lines_whole_or_torn_are_found(void **state)
+{
+    AUTO_ARENA a = { 0 };
+    struct collected c;
+
+    arena_init(&a);
+    append(*state, AUDIT_GENERATION, STR(""));
+    append(*state, AUDIT_GENERATION, big_data(&a, 20000));
+    append(*state, AUDIT_DENIED, STR("")); /* behind it */
+    assert_true(verify(*state, &a).whole);
+    append(*state, AUDIT_GENERATION, big_data(&a, 30000));
+    struct str text = load(*state, "audit/log.jsonl", &a);
+
+    store(*state, "audit/log.jsonl", str_sub(text, 0, text.n - 100));
+    append(*state, AUDIT_DENIED, STR(""));
+    read_all(*state, &a, &c);
+    assert_int_equal(c.n, 5);
+    assert_int_equal(c.line[3].seq, 4);
+    assert_true(str_eq(c.line[3].event, STR("healed")));
+    assert_true(verify(*state, &a).whole);
+}
+
 static void a_deleted_log_does_not_begin_from_one(void **state)
 {
     const struct test_dir *t = *state;
@@ -361,6 +384,7 @@ int main(void)
         TEST_IN_DIR(lines_taken_out_doubled_or_exchanged_are_found),
         TEST_IN_DIR(a_log_written_anew_does_not_fit_an_outside_checkpoint),
         TEST_IN_DIR(a_torn_last_line_is_removed_and_recorded),
+        TEST_IN_DIR(long_lines_whole_or_torn_are_found),
         TEST_IN_DIR(rotation_carries_the_chain_and_keeps_the_size_bounded),
         TEST_IN_DIR(a_new_file_without_its_first_line_goes_on_with_the_chain),
         TEST_IN_DIR(a_deleted_log_does_not_begin_from_one),
