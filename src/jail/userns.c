@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/err.h"
@@ -40,9 +41,11 @@ bool userns_write_maps(pid_t pid, const struct userns_map *m, struct err *e)
     return write_proc(pid, "uid_map", users, e) && write_proc(pid, "gid_map", groups, e);
 }
 
-static int hold(void *unused)
+/* Whoever made it may be killed at any moment, and nobody else knows of it. */
+static int hold(void *maker)
 {
-    (void)unused;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != *(const pid_t *)maker)
+        return 1;
     while (pause() < 0)
         ;
     return 0;
@@ -52,7 +55,7 @@ static int hold(void *unused)
 bool userns_for_owner(uid_t uid, gid_t gid, uid_t to, int *fd, struct err *e)
 {
     static _Alignas(16) char stack[HOLD_STACK];
-    pid_t pid = clone(hold, stack + sizeof stack, CLONE_VM | CLONE_NEWUSER | SIGCHLD, NULL);
+    pid_t maker = getpid(), pid = clone(hold, stack + sizeof stack, CLONE_VM | CLONE_NEWUSER | SIGCHLD, &maker);
     char path[64];
 
     if (pid < 0)

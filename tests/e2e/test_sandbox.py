@@ -469,6 +469,16 @@ def test_nothing_outlives_a_killed_launcher(box, held, who):
     wait_for(lambda: is_free(held))
 
 
+def test_a_launcher_killed_while_it_names_a_namespace_leaves_nothing(box):
+    """Its first kill() ends the process that held the namespace; here it comes for the launcher itself, before that."""
+    if box.user != "root" or not shutil.which("strace"):
+        pytest.skip("for root alone, who shows files under another number, with strace")
+    p = subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=kill", "-e", "inject=kill:signal=SIGKILL:when=1",
+                        *box.words(box.program, "run", "--no-sync", "--", "true")], cwd=box.path,
+                       env=box.environment("namespace"), capture_output=True, text=True, timeout=TIMEOUT)
+    assert p.returncode == 125 and "ended by signal 9" in p.stderr
+
+
 def test_the_directory_of_a_killed_process_level_goes_at_the_next_start(box):
     p = subprocess.Popen(box.words(box.program, "run", "--no-sync", "--", "sh", "-c", "touch $HOME/f; echo $HOME; sleep 600"),
                          cwd=box.path, env=box.environment("process", **OPEN), stdin=subprocess.DEVNULL,
