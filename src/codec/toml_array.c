@@ -1,9 +1,10 @@
-/* Edits in an array of strings.
+/* Edits in an array of strings or numbers.
  *
  * The gaps between elements hold the commas, line ends and comments. An element that begins its line, in an array of
  * several lines, is added and removed as a line; any other as ", value" or "value, " inside its line. A comment behind
  * an element on its line belongs to it, a comment on a line of its own to the element below it.
  */
+#include <inttypes.h>
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/vec.h"
@@ -90,8 +91,14 @@ static bool must_open(struct toml_edit *ed, struct str path, size_t index, struc
     return true;
 }
 
+struct value {
+    struct str text; /* of a string what it means, else as it is written */
+    bool string;
+};
+
 /* Reads the array back: the old elements, but `skip` of them at `index` replaced by the value when there is one. */
-static bool accept(struct array *a, struct str text, size_t index, size_t skip, const struct str *value, struct err *e)
+static bool accept(struct array *a, struct str text, size_t index, size_t skip, const struct value *value,
+                   struct err *e)
 {
     struct toml_edit next = *a->ed;
     struct array now;
@@ -105,7 +112,8 @@ static bool accept(struct array *a, struct str text, size_t index, size_t skip, 
         size_t old = i < index ? i : i + skip - (value ? 1 : 0);
 
         if (value && i == index)
-            same = now.el[i].string && str_eq(now.el[i].text, *value);
+            same = now.el[i].string == value->string &&
+                   str_eq(value->string ? now.el[i].text : str_sub(text, now.el[i].from, now.el[i].to), value->text);
         else
             same = str_eq(str_sub(text, now.el[i].from, now.el[i].to),
                           str_sub(a->text, a->el[old].from, a->el[old].to));
@@ -219,7 +227,7 @@ static struct str add_last(const struct array *a, struct str value)
     return toml_splice(a->ed->a, text, last->to, last->to, STR(","));
 }
 
-bool toml_array_add(struct toml_edit *ed, struct str path, struct str value, struct err *e)
+static bool add(struct toml_edit *ed, struct str path, struct value value, struct err *e)
 {
     struct array a;
     bool found;
@@ -227,18 +235,31 @@ bool toml_array_add(struct toml_edit *ed, struct str path, struct str value, str
     if (!open_array(ed, path, &a, &found, e))
         return false;
     if (!found) {
-        struct str eol = toml_eol(ed->text), one = toml_quote_like(ed->a, value, '"');
+        struct str eol = toml_eol(ed->text), one = value.string ? toml_quote_like(ed->a, value.text, '"') : value.text;
 
         return toml_set(ed, path,
                         arena_printf(ed->a, "[" STR_FMT "    " STR_FMT "," STR_FMT "]", STR_ARG(eol), STR_ARG(one),
                                      STR_ARG(eol)),
                         e);
     }
-    size_t k = place_for(&a, value);
-    struct str quoted = toml_quote_like(ed->a, value, a.n ? a.text.p[a.el[0].from] : '"');
-    struct str out = a.n == 0 ? add_to_empty(&a, quoted) : k < a.n ? add_before(&a, k, quoted) : add_last(&a, quoted);
+    size_t k = value.string ? place_for(&a, value.text) : a.n;
+    struct str written = value.string ? toml_quote_like(ed->a, value.text, a.n ? a.text.p[a.el[0].from] : '"')
+                                      : value.text;
+    struct str out = a.n == 0  ? add_to_empty(&a, written)
+                     : k < a.n ? add_before(&a, k, written)
+                               : add_last(&a, written);
 
     return accept(&a, out, k, 0, &value, e);
+}
+
+bool toml_array_add(struct toml_edit *ed, struct str path, struct str value, struct err *e)
+{
+    return add(ed, path, (struct value){ value, true }, e);
+}
+
+bool toml_array_add_number(struct toml_edit *ed, struct str path, uint64_t value, struct err *e)
+{
+    return add(ed, path, (struct value){ arena_printf(ed->a, "%" PRIu64, value), false }, e);
 }
 
 bool toml_array_replace(struct toml_edit *ed, struct str path, size_t index, struct str value, struct err *e)
@@ -250,7 +271,7 @@ bool toml_array_replace(struct toml_edit *ed, struct str path, size_t index, str
     struct str quoted = toml_quote_like(ed->a, value, a.text.p[a.el[index].from]);
     struct str out = toml_splice(ed->a, a.text, a.el[index].from, a.el[index].to, quoted);
 
-    return accept(&a, out, index, 1, &value, e);
+    return accept(&a, out, index, 1, &(struct value){ value, true }, e);
 }
 
 /* Only blanks and a comment, or nothing, stand between `at` and its line's end. */

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include "base/attr.h"
 #include "base/str.h"
 
@@ -36,6 +37,8 @@ MUST_USE bool toml_remove(struct toml_edit *ed, struct str path, bool *removed, 
  * else at the end. The array's shape is imitated: one line or many, indentation, trailing comma. A missing array
  * is made, its table too. */
 MUST_USE bool toml_array_add(struct toml_edit *ed, struct str path, struct str value, struct err *e);
+/* The same for a number in an array of numbers: at its end. */
+MUST_USE bool toml_array_add_number(struct toml_edit *ed, struct str path, uint64_t value, struct err *e);
 /* Replaces element `index` of the array (from 0). */
 MUST_USE bool toml_array_replace(struct toml_edit *ed, struct str path, size_t index, struct str value,
                                  struct err *e);

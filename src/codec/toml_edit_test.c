@@ -315,10 +315,34 @@ static void quotes_text_so_that_it_reads_back(void **state)
     expect_text("key", toml_quote_key(&a, STR("")), "\"\"");
 }
 
+static void adds_numbers_at_the_end(void **state)
+{
+    static const struct {
+        const char *before, *after; /* NULL: refused */
+    } cases[] = {
+        { "p = []\n", "p = [8080]\n" },
+        { "p = [443, 80] # ports\n", "p = [443, 80, 8080] # ports\n" },
+        { "p = [\n    443, # tls\n    80,\n]\n", "p = [\n    443, # tls\n    80,\n    8080,\n]\n" },
+        { "q = 1\n", "q = 1\np = [\n    8080,\n]\n" },
+        { "p = \"443\"\n", NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        AUTO_ARENA a = { 0 };
+        struct toml_edit ed = { &a, str_of(cases[i].before), NULL };
+        struct err e = { 0 };
+
+        assert_int_equal(toml_array_add_number(&ed, STR("p"), 8080, &e), cases[i].after != NULL);
+        expect_text(cases[i].before, ed.text, cases[i].after ? cases[i].after : cases[i].before);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adds_elements_in_the_shape_of_the_array),
+        cmocka_unit_test(adds_numbers_at_the_end),
         cmocka_unit_test(removes_elements_with_their_line_and_comma),
         cmocka_unit_test(adding_and_removing_an_element_gives_the_same_bytes),
         cmocka_unit_test(replaces_an_element_and_nothing_else),
