@@ -19,7 +19,7 @@ static bool is_label(struct str s)
     return s.n > 0 && s.n <= LABEL_MAX;
 }
 
-static bool is_host(struct str name)
+bool reach_is_name(struct str name)
 {
     struct ip ignored;
 
@@ -39,7 +39,7 @@ static bool normal_name(struct str word, struct arena *a, struct str *out, struc
     (void)str_cut_suffix(&name, STR("."));
     host = name;
     (void)str_cut_prefix(&host, STR("*."));
-    if (!is_host(host)) {
+    if (!reach_is_name(host)) {
         (void)err_set(e, ERR_CONFIG, "allowed_domains: '" STR_FMT "' is no host name", STR_ARG(word));
         return err_hint(e, "\"host.example\", \"*.host.example\" for all below it, \"index\" for the configured "
                            "indexes; addresses belong into allowed_ips");
@@ -62,7 +62,7 @@ static bool add_names(const struct config *c, const struct jail_place *at, struc
 
         if (str_eq(word, STR("index"))) {
             for (const char *const *host = at->index_hosts; host && *host; host++)
-                if (is_host(str_of(*host)))
+                if (reach_is_name(str_of(*host)))
                     VEC_PUSH_IN(a, &list, arena_str(a, str_of(*host)));
             continue;
         }

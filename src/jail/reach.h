@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include "base/attr.h"
+#include "base/str.h"
 
 struct arena;
 struct config;
@@ -15,3 +16,5 @@ struct jail_policy;
 /* Fills the lists of the policy, whose level and network are known. ERR_CONFIG names the setting that is wrong. */
 MUST_USE bool reach_compile(const struct config *c, const struct jail_place *at, struct arena *a,
                             struct jail_policy *out, struct err *e);
+/* Can this be the name of a host? Not an address; labels as DNS takes them. */
+MUST_USE bool reach_is_name(struct str name);
