@@ -33,6 +33,7 @@ static const struct text texts[] = {
     { "_blast_boot.pth", STR_INIT(BOOT_PTH), 6, false },
     { "_blast_boot.py", STR_INIT(BOOT_PY), 6, false },
     { "_blast_report.py", STR_INIT(BOOT_REPORT), 6, false },
+    { "_blast_track.py", STR_INIT(BOOT_TRACK), 8, false },
     { "_blast_boot.start", STR_INIT(BOOT_START), 15, false },
     { "pip.py", STR_INIT(BOOT_PIP), 6, true },
 };
@@ -168,7 +169,7 @@ static bool brings_pip(int tree, int site)
  * compile. Python compares it with the source. */
 static void take_bytecode(struct env *env, int shelf, int site)
 {
-    static const char *const modules[] = { "_blast_boot", "_blast_report" };
+    static const char *const modules[] = { "_blast_boot", "_blast_report", "_blast_track" };
     bool folder = false;
     char from[PATH_MAX], name[64];
 

@@ -3,6 +3,7 @@
  *     site-packages/_blast_boot.pth, .py   at interpreter start: fixes sys.path to the generation, holds .inuse,
  *     site-packages/_blast_boot.start      appends a finder for what is missing (.start: Python 3.15 on, PEP 829)
  *     site-packages/_blast_report.py       loaded when an import has failed: says which package has the module
+ *     site-packages/_blast_track.py        loaded where BLAST_TRACK is set: tells who asks for which file (3.8 on)
  *     site-packages/pip.py  bin/pip...     where no package brings pip: `pip` and `python -m pip` run `blast pip`
  *     .inuse                               of the tree: locked by processes that run in it; holds the settings
  *

@@ -428,6 +428,20 @@ static enum jail_network network_of(const struct config *c)
     return c->sandbox_network_isolation ? of[c->container_network_policy] : JAIL_NET_HOST;
 }
 
+/* Not by default: it costs, and somebody must want to know. */
+static enum jail_tracking tracking_of(const struct config *c)
+{
+    static const enum jail_tracking of[] = {
+        [CONFIG_TRACKING_PACKAGE] = JAIL_TRACK_PACKAGE,
+        [CONFIG_TRACKING_SYSCALL] = JAIL_TRACK_SYSCALL,
+        [CONFIG_TRACKING_FANOTIFY] = JAIL_TRACK_FANOTIFY,
+    };
+
+    return c->origin[CONFIG_KEY_sandbox_filesystem_tracking].layer == CONFIG_DEFAULT
+               ? JAIL_TRACK_NONE
+               : of[c->sandbox_filesystem_tracking];
+}
+
 /* The switches of the tests: a layer alone must hold too. The report names what is off, so strict refuses it. */
 static void use_switches(struct jail_policy *p)
 {
@@ -459,7 +473,7 @@ bool jail_compile(const struct config *c, const struct jail_place *at, struct ar
         .hostname = m.level == JAIL_PROCESS ? STR("") : STR("blast"),
         .home = m.level == JAIL_CONTAINER ? STR("/home/blast") : arena_str(a, str_of(at->home ? at->home : "/tmp")),
         .files = c->sandbox_filesystem_isolation,
-        .asked_tracking = c->origin[CONFIG_KEY_sandbox_filesystem_tracking].layer != CONFIG_DEFAULT,
+        .tracking = tracking_of(c),
         .outbound = c->sandbox_network_allow_outbound,
         .small_proc = m.level == JAIL_CONTAINER || names(&c->sandbox_filesystem_hidden_paths, "/proc") ||
                       names(&c->sandbox_filesystem_denied_paths, "/proc"),

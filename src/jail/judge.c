@@ -105,12 +105,28 @@ static void judge_files(const struct jail_policy *p, struct jail_report *r, cons
             jail_report_set(r, kinds[i].setting, there ? JAIL_HARD : JAIL_NOT_ENFORCED, there ? mechanism : NULL);
 }
 
+static void judge_tracking(const struct jail_policy *p, struct jail_report *r)
+{
+    switch (p->tracking) {
+    case JAIL_TRACK_NONE:
+        return;
+    case JAIL_TRACK_PACKAGE:
+        jail_report_set(r, JAIL_SET_TRACKING, JAIL_ADVISORY, "audit events of the environment's Python");
+        jail_report_lower(r, JAIL_SET_TRACKING, JAIL_ADVISORY, "C code and programs other than Python are not seen",
+                          "tracking = \"syscall\"");
+        return;
+    case JAIL_TRACK_SYSCALL:
+    case JAIL_TRACK_FANOTIFY:
+        jail_report_lower(r, JAIL_SET_TRACKING, JAIL_NOT_ENFORCED, "this version records only by package",
+                          "tracking = \"package\"");
+        return;
+    }
+}
+
 static void judge_common(const struct jail_policy *p, struct jail_report *r)
 {
     judge_system_calls(p, r);
-    if (p->asked_tracking)
-        jail_report_lower(r, JAIL_SET_TRACKING, JAIL_NOT_ENFORCED, "access to files is not recorded by this version",
-                          NULL);
+    judge_tracking(p, r);
 }
 
 void judge_begin(const struct jail_policy *p, struct jail_report *r)

@@ -10,6 +10,7 @@
 static const char *const level_word[] = { "process", "namespace", "container" };
 static const char *const network_word[] = { "isolated", "allowlist", "host", "none" };
 static const char *const strictness_word[] = { "strict", "standard", "permissive" };
+static const char *const tracking_word[] = { "none", "package", "syscall", "fanotify" };
 static const char *const access_word[] = { "read", "write", "overlay", "private", "link", "text", "hide", "deny" };
 
 const char *jail_level_word(enum jail_level l)
@@ -25,6 +26,11 @@ const char *jail_network_word(enum jail_network n)
 const char *jail_strictness_word(enum jail_strictness s)
 {
     return strictness_word[s];
+}
+
+const char *jail_tracking_word(enum jail_tracking t)
+{
+    return tracking_word[t];
 }
 
 const char *jail_access_word(enum jail_access a)
@@ -65,7 +71,6 @@ bool jail_policy_allows_lack(const struct jail_policy *p, const char *setting)
 #define SWITCHES(X)                                                                                                    \
     X(files)                                                                                                           \
     X(limit)                                                                                                           \
-    X(asked_tracking)                                                                                                  \
     X(outbound)                                                                                                        \
     X(small_proc)                                                                                                      \
     X(no_seccomp)                                                                                                      \
@@ -137,6 +142,7 @@ bool jail_policy_format(const struct jail_policy *p, bool indent, struct buf *ou
     json_write_member_cstr(&w, "level", level_word[p->level]);
     json_write_member_cstr(&w, "network", network_word[p->network]);
     json_write_member_cstr(&w, "strictness", strictness_word[p->strictness]);
+    json_write_member_cstr(&w, "tracking", tracking_word[p->tracking]);
     json_write_member(&w, "hostname", p->hostname);
     json_write_member(&w, "home", p->home);
 #define X(name) json_write_member_u64(&w, #name, p->limits.name);
@@ -323,6 +329,8 @@ bool jail_policy_parse(struct str json, struct arena *a, struct jail_policy *out
                 network = true;
             } else if (str_eq(key, STR("strictness"))) {
                 p.strictness = (enum jail_strictness)read_word(&j, strictness_word, COUNT(strictness_word));
+            } else if (str_eq(key, STR("tracking"))) {
+                p.tracking = (enum jail_tracking)read_word(&j, tracking_word, COUNT(tracking_word));
             } else if (str_eq(key, STR("hostname"))) {
                 (void)read_text(&j, a, &p.hostname);
             } else if (str_eq(key, STR("home"))) {

@@ -24,6 +24,8 @@ struct err;
 enum jail_level { JAIL_PROCESS, JAIL_NAMESPACE, JAIL_CONTAINER };
 /* none: not even the loopback interface; allowlist: what blast-gate lets through, see jail/transit.h. */
 enum jail_network { JAIL_NET_ISOLATED, JAIL_NET_ALLOWLIST, JAIL_NET_HOST, JAIL_NET_NONE };
+/* Of access to files: by the environment's Python, by system call (jail/track.h), by fanotify (jail/fan.h). */
+enum jail_tracking { JAIL_TRACK_NONE, JAIL_TRACK_PACKAGE, JAIL_TRACK_SYSCALL, JAIL_TRACK_FANOTIFY };
 enum jail_strictness { JAIL_STRICT, JAIL_STANDARD, JAIL_PERMISSIVE };
 
 enum jail_access {
@@ -58,6 +60,7 @@ struct jail_policy {
     enum jail_level level;
     enum jail_network network;
     enum jail_strictness strictness;
+    enum jail_tracking tracking; /* none, when no file asks for it */
     struct jail_limits limits;
     const struct jail_path *path;
     size_t n_paths;
@@ -75,7 +78,6 @@ struct jail_policy {
     struct str home;            /* HOME inside */
     bool files;                 /* false: all of the host's files, as the user sees them */
     bool limit;                 /* false: no limits */
-    bool asked_tracking;        /* [sandbox.filesystem] tracking stands in a file */
     bool outbound;              /* the allowlist lets something out */
     bool small_proc;            /* /proc shows the sandbox's own processes and nothing of the machine */
     bool no_seccomp, no_landlock, no_userns, no_cgroup; /* switches of the tests: a layer alone must hold too */
@@ -85,6 +87,7 @@ struct jail_policy {
 MUST_USE const char *jail_level_word(enum jail_level l);
 MUST_USE const char *jail_network_word(enum jail_network n);
 MUST_USE const char *jail_strictness_word(enum jail_strictness s);
+MUST_USE const char *jail_tracking_word(enum jail_tracking t);
 MUST_USE const char *jail_access_word(enum jail_access a);
 
 /* Appends the policy as one JSON object; `indent` for people. False when the buffer is full. */

@@ -25,6 +25,7 @@ static const struct jail_policy some_policy = {
     .level = JAIL_CONTAINER,
     .network = JAIL_NET_NONE,
     .strictness = JAIL_PERMISSIVE,
+    .tracking = JAIL_TRACK_FANOTIFY,
     .limits = { 1500, UINT64_C(1) << 40, 2, 3, 4, 5, 6 },
     .variable = some_names,
     .n_variables = COUNT(some_names),

@@ -59,9 +59,20 @@ def start():
         fix(tree)
     except OSError:  # not an environment of Blast any more
         return
+    if b"BLAST_TRACK" in posix.environ:
+        track(posix.environ[b"BLAST_TRACK"])
     if finder is None and not sys.flags.isolated and posix.environ.get(b"BLAST_IMPORT_HOOK") != b"0":
         finder = Finder()
         sys.meta_path.append(finder)
+
+
+def track(path):
+    """Blast runs this in a sandbox and wants to know who asks for what."""
+    try:
+        import _blast_track
+        _blast_track.start(path)
+    except (ImportError, OSError):  # a program that it started, somewhere else
+        pass
 
 
 class Finder:
