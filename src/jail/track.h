@@ -50,6 +50,7 @@ struct track {
 MUST_USE bool track_open(struct track *t, int listener, struct err *e);
 void track_close(struct track *t);
 #define AUTO_TRACK AUTO(track_close) struct track
+#define TRACK_NONE { .listener = -1 }
 
 /* Serves one call, if one waits: it goes on before `tell` is called with what it was the first to ask for. False when
  * nobody is left who could make one. */

@@ -188,7 +188,7 @@ static void note(void *ctx, const struct asked_item *item)
 /* Runs it to its end; what was told is in `told`. */
 static int follow(act *what, const char *dir, struct asked *told)
 {
-    AUTO_TRACK t = { .listener = -1 };
+    AUTO_TRACK t = TRACK_NONE;
     struct child c;
     struct err e = { 0 };
 
@@ -372,7 +372,7 @@ static int wait_in_open(const char *dir)
 static void can_be_killed_while_it_waits(void **state)
 {
     struct child c;
-    AUTO_TRACK t = { .listener = -1 };
+    AUTO_TRACK t = TRACK_NONE;
     struct err e = { 0 };
     AUTO_ASKED s = { 0 };
 

@@ -85,9 +85,10 @@ static bool has_secret_name(struct str path)
 static bool touches_secret(const struct learn_case *c, struct str path, bool around)
 {
     for (size_t i = 0; i < COUNT(secrets); i++) {
-        struct str secret = expand(c, secrets[i]);
+        struct str dir = expand(c, secrets[i]);
+        bool above = around && jail_path_within(dir, path); /* NOLINT(readability-suspicious-call-argument) */
 
-        if (jail_path_within(path, secret) || (around && jail_path_within(secret, path)))
+        if (above || jail_path_within(path, dir))
             return true;
     }
     return !around && has_secret_name(path);
