@@ -22,6 +22,7 @@
 #include "cli/cell_journal.h"
 #include "cli/common.h"
 #include "cli/directive.h"
+#include "cli/observe.h"
 #include "cli/outside.h"
 #include "cli/sockets.h"
 #include "cli/ui.h"
@@ -229,6 +230,7 @@ bool cell_run(struct cmd *c, struct workspace *w, const struct cell_job *job, st
 
 struct keeping {
     struct workspace *w;
+    struct observe *observe;
     const char *digest; /* of the policy */
 };
 
@@ -249,6 +251,7 @@ static void hear(void *ctx, struct str key, struct str value)
 {
     struct keeping *k = ctx;
 
+    observe_hear(k->observe, key, value);
     if (str_eq(key, STR("connection")))
         outside_record(k->w, value);
     else if (str_eq(key, STR("report")))
@@ -292,7 +295,9 @@ static void remove_name(int dir, const char *name)
 
 bool cell_keep(struct workspace *w, const struct cell_words *words, struct err *e)
 {
-    struct keeping k = { w, words->digest };
+    struct jail_policy p;
+    AUTO_OBSERVE observe = { 0 };
+    struct keeping k = { w, &observe, words->digest };
     struct outside outside = { .dir = -1 };
     AUTO_FD dir = -1, journal = -1;
     uint64_t order, serve;
@@ -305,6 +310,9 @@ bool cell_keep(struct workspace *w, const struct cell_words *words, struct err *
     }
     struct jail_keeping keeping = { (int)order, (int)serve, -1, hear, &k };
 
+    if (!jail_order_read(keeping.order, w->a, &p, e))
+        return false;
+    observe_init(&observe, w, w->a, &p);
     learn_name(keeping.serve, name);
     if (sockets_open_dir(w, CELLS, false, &dir) && name[0])
         journal = cell_journal_open(dir, name, words->digest);

@@ -81,6 +81,11 @@ bool cmd_run(struct cmd *c, struct err *e)
         argv[i] = arena_cstr(c->a, c->options.words.p[i]);
     if (!ui_flush())
         return err_sys(e, "write to standard output") || err_exit(e, 125);
+    if (!inside && option_flag(&c->options, OPT_LEARN)) {
+        (void)err_set(e, ERR_CONFIG, "--learn needs a sandbox, and this command runs in none");
+        (void)err_hint(e, "a blast.toml makes one: blast init");
+        return err_exit(e, 125);
+    }
     if (inside)
         return inside_run(c, &w, argv, e);
     (void)signal(SIGPIPE, SIG_DFL); /* ours alone: the command gets the usual one */

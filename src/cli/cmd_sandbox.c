@@ -3,6 +3,7 @@
 #include "cli/cell.h"
 #include "cli/common.h"
 #include "cli/inside.h"
+#include "cli/observe.h"
 #include "cli/outside.h"
 #include "cli/ui.h"
 #include "jail/compile.h"
@@ -120,30 +121,64 @@ static bool keep(struct cmd *c, struct err *e)
     return common_open(c, &r, &w, e) && cell_keep(&w, &words, e);
 }
 
+enum verb { VERB_SHOW, VERB_CHECK, VERB_CONNECTIONS, VERB_ACCESSES, VERB_LEARNED, VERB_FORGET, VERB_COUNT };
+
+static bool find_verb(struct cmd *c, enum verb *out, struct err *e)
+{
+    static const char *const word[] = { "show", "check", "connections", "accesses", "learned", "forget" };
+    struct str given = c->options.words.n ? c->options.words.p[0] : STR("show");
+    unsigned v = 0;
+
+    while (v < VERB_COUNT && !str_eq(given, str_of(word[v])))
+        v++;
+    if (c->options.words.n > 1 || v == VERB_COUNT) {
+        (void)err_set(e, ERR_CONFIG, "'" STR_FMT "' is no verb of blast sandbox",
+                      STR_ARG(c->options.words.p[c->options.words.n - 1]));
+        return err_hint(e, "blast sandbox check, show, connections, accesses, learned or forget");
+    }
+    *out = (enum verb)v;
+    if (option_flag(&c->options, OPT_APPLY) && *out != VERB_LEARNED)
+        return err_set(e, ERR_CONFIG, "--apply is for blast sandbox learned");
+    return true;
+}
+
+static bool with_policy(struct cmd *c, struct workspace *w, enum verb verb, struct err *e)
+{
+    struct jail_policy p;
+
+    if (!inside_policy(c, w, &p, e))
+        return false;
+    common_warnings(w);
+    if (!jail_is_wanted(&w->config))
+        ui_note("no blast.toml asks for a sandbox here: this is what the defaults would be");
+    if (verb == VERB_LEARNED)
+        return observe_learned(c, w, &p, e);
+    return verb == VERB_CHECK ? check(c, w, &p, e) : show(c, &p);
+}
+
 bool cmd_sandbox(struct cmd *c, struct err *e)
 {
     struct request r;
     AUTO_WORKSPACE w = { 0 };
-    struct jail_policy p;
-    struct str verb = c->options.words.n ? c->options.words.p[0] : STR("show");
-    bool checks = str_eq(verb, STR("check")), lists = str_eq(verb, STR("connections"));
+    enum verb verb;
 
-    if (str_eq(verb, STR("keep")) && c->options.words.n == 4)
+    if (c->options.words.n == 4 && str_eq(c->options.words.p[0], STR("keep")))
         return keep(c, e);
-    if (c->options.words.n > 1 || (!checks && !str_eq(verb, STR("show")) && !lists)) {
-        (void)err_set(e, ERR_CONFIG,
-                      "'" STR_FMT "' is no verb of blast sandbox", STR_ARG(c->options.words.p[c->options.words.n - 1]));
-        return err_hint(e, "blast sandbox check, blast sandbox show, or blast sandbox connections");
-    }
     common_request(c, &r);
-    if (!common_open(c, &r, &w, e))
+    if (!find_verb(c, &verb, e) || !common_open(c, &r, &w, e))
         return false;
-    if (lists)
+    switch (verb) {
+    case VERB_CONNECTIONS:
         return outside_connections(c, &w, e);
-    if (!inside_policy(c, &w, &p, e))
-        return false;
-    common_warnings(&w);
-    if (!jail_is_wanted(&w.config))
-        ui_note("no blast.toml asks for a sandbox here: this is what the defaults would be");
-    return checks ? check(c, &w, &p, e) : show(c, &p);
+    case VERB_ACCESSES:
+        return observe_accesses(c, &w, e);
+    case VERB_FORGET:
+        return observe_forget(&w, e);
+    case VERB_SHOW:
+    case VERB_CHECK:
+    case VERB_LEARNED:
+    case VERB_COUNT:
+        break;
+    }
+    return with_policy(c, &w, verb, e);
 }

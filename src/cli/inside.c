@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "cli/cell.h"
 #include "cli/common.h"
+#include "cli/observe.h"
 #include "cli/outside.h"
 #include "cli/ui.h"
 #include "jail/compile.h"
@@ -80,7 +81,7 @@ bool inside_policy(struct cmd *c, const struct workspace *w, struct jail_policy 
     };
 
     find_interpreter(c, w, interpreter);
-    return jail_compile(&w->config, &at, c->a, out, e);
+    return jail_compile(&w->config, &at, c->a, out, e) && observe_policy(c, w, out, e);
 }
 
 /* ------------------------------------------------------------ what is said */
@@ -159,18 +160,25 @@ static const char *directory_inside(struct cmd *c, const struct workspace *w, co
 
 bool inside_run(struct cmd *c, struct workspace *w, char *const *argv, struct err *e)
 {
+    struct jail_policy p;
+    struct jail_result r;
+    struct running running = { &p, false };
+    AUTO_OBSERVE o = { 0 };
+    struct err ignored = { 0 }; /* the command ran: its exit code counts */
+    const char *track = NULL;
+
+    if (!inside_policy(c, w, &p, e))
+        return false;
+    observe_init(&o, w, c->a, &p);
+    if (!observe_begin(&o, &track, e))
+        return false;
     const char *add[] = {
         arena_printf(c->a, "PATH=%s/bin:/usr/local/bin:/usr/bin:/bin", w->env_path).p,
         arena_printf(c->a, "VIRTUAL_ENV=%s", w->env_path).p,
         arena_printf(c->a, "VIRTUAL_ENV_PROMPT=" STR_FMT, STR_ARG(workspace_name(w))).p,
+        track,
         NULL,
     };
-    struct jail_policy p;
-    struct jail_result r;
-    struct running running = { &p, false };
-
-    if (!inside_policy(c, w, &p, e))
-        return false;
     struct jail_command command = {
         .argv = (const char *const *)(uintptr_t)argv,
         .env = jail_environment(&p, (const char *const *)(uintptr_t)environ, add, c->a),
@@ -186,5 +194,7 @@ bool inside_run(struct cmd *c, struct workspace *w, char *const *argv, struct er
     c->exit_code = r.code;
     if (ok && r.limit)
         ui_warn("'%s' was ended by the sandbox: %s", argv[0], r.limit);
+    if (!observe_end(&o, c, &ignored))
+        ui_warn("%.*s", (int)ignored.n, ignored.text);
     return ok;
 }

@@ -49,6 +49,7 @@ struct err;
 #define W_SHELL (UINT64_C(1) << 27)
 #define W_AUDIT (UINT64_C(1) << 40)
 #define W_DAEMON (UINT64_C(1) << 46)
+#define W_SANDBOX (UINT64_C(1) << 47)
 #define W_TRUST (UINT64_C(1) << 41)
 
 enum option_kind { OPTION_FLAG, OPTION_COUNT, OPTION_VALUE, OPTION_LIST };

@@ -52,6 +52,20 @@ bool jail_order(const struct jail_policy *p, int *fd, struct err *e)
     return make_order(p, false, fd, e);
 }
 
+bool jail_order_read(int fd, struct arena *a, struct jail_policy *out, struct err *e)
+{
+    struct launch_header h;
+
+    if (pread(fd, &h, sizeof h, 0) != (ssize_t)sizeof h || h.magic != LAUNCH_MAGIC || h.version != LAUNCH_VERSION ||
+        h.policy_bytes > JAIL_POLICY_MAX)
+        return err_set(e, ERR_ENVIRONMENT, "an order that is none");
+    char *text = arena_alloc(a, h.policy_bytes);
+
+    if (pread(fd, text, h.policy_bytes, sizeof h) != (ssize_t)h.policy_bytes)
+        return err_set(e, ERR_ENVIRONMENT, "an order that is cut off");
+    return jail_policy_parse((struct str){ text, h.policy_bytes }, a, out, e);
+}
+
 /* ------------------------------------------------------------ the program */
 
 /* Beside this program, as in the build directory, or where it was installed. */

@@ -69,6 +69,9 @@ MUST_USE bool jail_join(struct jail_entry *at, const struct jail_policy *p, cons
  * what is done. */
 MUST_USE bool jail_order(const struct jail_policy *p, int *fd, struct err *e);
 
+/* What such an order says; where it is read does not move. The policy lives in the arena. */
+MUST_USE bool jail_order_read(int fd, struct arena *a, struct jail_policy *out, struct err *e);
+
 /* Keeps a sandbox until its last command is over. `order` and `serve` (a listening SOCK_SEQPACKET socket) are taken.
  * `heard` gets one object of blast-jail after the other, as launch.h lists them: the key, and the value as JSON text.
  * What it does about "over" is done before the command's client hears of it. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,9 +42,14 @@ static const char *const systems[] = { "/usr", "/bin", "/sbin", "/lib", "/lib32"
 
 /* ------------------------------------------------------------ names */
 
-static struct str expand(const struct learn_case *c, const char *name)
+/* A home directory whose name leaves no room for what is in it holds none of them. */
+static struct str expand(const struct learn_case *c, const char *name, char room[PATH_MAX])
 {
-    return name[0] == '~' ? arena_printf(c->a, "%s%s", c->at->home, name + 1) : str_of(name);
+    if (name[0] != '~')
+        return str_of(name);
+    int n = snprintf(room, PATH_MAX, "%s%s", c->at->home, name + 1);
+
+    return (struct str){ room, n > 0 && n < PATH_MAX ? (size_t)n : 0 };
 }
 
 static bool is_below_any(struct str path, const char *const *list, size_t n)
@@ -84,11 +90,13 @@ static bool has_secret_name(struct str path)
 /* Below a secret; with `around`: or above one. */
 static bool touches_secret(const struct learn_case *c, struct str path, bool around)
 {
+    char room[PATH_MAX];
+
     for (size_t i = 0; i < COUNT(secrets); i++) {
-        struct str dir = expand(c, secrets[i]);
+        struct str dir = expand(c, secrets[i], room);
         bool above = around && jail_path_within(dir, path); /* NOLINT(readability-suspicious-call-argument) */
 
-        if (above || jail_path_within(path, dir))
+        if (dir.n && (above || jail_path_within(path, dir)))
             return true;
     }
     return !around && has_secret_name(path);
@@ -104,11 +112,13 @@ static bool touches_own(const struct learn_case *c, struct str path, bool around
 
 bool learn_is_broad(const struct learn_case *c, struct str dir)
 {
+    char room[PATH_MAX];
+
     if (str_rfind(dir, '/') == 0 || jail_path_within(str_of(c->at->home), dir) ||
         jail_path_within(str_of(c->at->project), dir) || touches_secret(c, dir, true) || touches_own(c, dir, true))
         return true;
     for (size_t i = 0; i < COUNT(broad); i++)
-        if (str_eq(dir, expand(c, broad[i])))
+        if (str_eq(dir, expand(c, broad[i], room)))
             return true;
     return false;
 }
