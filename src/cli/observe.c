@@ -13,6 +13,7 @@
 #include "cli/sockets.h"
 #include "jail/compile.h"
 #include "jail/policy.h"
+#include "jail/track.h"
 #include "sync/audit.h"
 
 #define ACCESSES "accesses"
@@ -152,7 +153,7 @@ bool observe_policy(struct cmd *c, const struct workspace *w, struct jail_policy
     bool learns = option_flag(&c->options, OPT_LEARN);
 
     if (learns)
-        p->tracking = JAIL_TRACK_PACKAGE;
+        p->tracking = track_is_there() ? JAIL_TRACK_SYSCALL : JAIL_TRACK_PACKAGE;
     return (p->tracking != JAIL_TRACK_PACKAGE && !learns) || jail_policy_with(p, NULL, rw, c->a, p, e);
 }
 
@@ -217,6 +218,9 @@ void observe_hear(struct observe *o, struct str key, struct str value)
     arena_init(&a);
     if (str_eq(key, STR("connection"))) {
         if (asked_parse_gate(value, &a, &item, &e))
+            note(o, &item);
+    } else if (str_eq(key, STR("access"))) {
+        if (asked_parse(value, &a, &item, &e))
             note(o, &item);
     } else if (str_eq(key, STR("report"))) {
         if (!forget(o->w, ACCESSES, &e)) /* a new sandbox */

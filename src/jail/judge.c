@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
+#include "jail/fan.h"
 #include "jail/landlock.h"
 #include "jail/outlet.h"
 #include "jail/policy.h"
 #include "jail/report.h"
 #include "jail/seccomp.h"
+#include "jail/track.h"
 
 #define LOOPBACK_ALONE "network namespace with loopback alone"
 
@@ -116,9 +118,20 @@ static void judge_tracking(const struct jail_policy *p, struct jail_report *r)
                           "tracking = \"syscall\"");
         return;
     case JAIL_TRACK_SYSCALL:
+        jail_report_set(r, JAIL_SET_TRACKING, JAIL_HARD, "seccomp notifications: about 8 us for each open");
+        if (!track_is_there())
+            jail_report_lower(r, JAIL_SET_TRACKING, JAIL_NOT_ENFORCED,
+                              "the kernel does not notify of system calls, or not on this architecture",
+                              "tracking = \"package\"");
+        return;
     case JAIL_TRACK_FANOTIFY:
-        jail_report_lower(r, JAIL_SET_TRACKING, JAIL_NOT_ENFORCED, "this version records only by package",
-                          "tracking = \"package\"");
+        jail_report_set(r, JAIL_SET_TRACKING, JAIL_HARD, "fanotify on the sandbox's mounts: what was opened");
+        if (r->level == JAIL_PROCESS)
+            jail_report_lower(r, JAIL_SET_TRACKING, JAIL_NOT_ENFORCED, "the level process has no mounts of its own",
+                              "tracking = \"syscall\"");
+        else if (!fan_is_there())
+            jail_report_lower(r, JAIL_SET_TRACKING, JAIL_NOT_ENFORCED, "fanotify on mounts is for root",
+                              "tracking = \"syscall\"");
         return;
     }
 }

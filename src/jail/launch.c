@@ -26,6 +26,7 @@
 #include "jail/outlet.h"
 #include "jail/scratch.h"
 #include "jail/source.h"
+#include "jail/trackers.h"
 #include "jail/usage.h"
 #include "jail/userns.h"
 #include "jail/visits.h"
@@ -52,6 +53,7 @@ struct launch {
     int control;           /* for blast-gate, or -1 */
     bool no_outlet, outlet_told; /* it could not be made; the report says so */
     struct visits visits;
+    struct trackers trackers;
     uint64_t hits[CGROUP_KINDS]; /* of the limits, as far as the keeper was told */
     const char *limit;     /* what ended all of it */
     bool keeper_gone;
@@ -427,11 +429,14 @@ static bool take_message(struct launch *l)
 
     if (!link_receive(l->link, &m, got, &n)) /* it was ended: by the kernel for memory, or from outside */
         return false;
+    if (m.kind == LINK_TRACK && n > 0)
+        trackers_follow(&l->trackers, m.visit, got[--n]);
     for (size_t i = 0; i < n; i++)
         (void)close(got[i]);
-    if (m.kind == LINK_OVER)
+    if (m.kind == LINK_OVER) {
+        trackers_over(&l->trackers, m.visit);
         (void)visits_over(&l->visits, m.visit, m.value, take_limits(l, m.value));
-    else if (m.kind == LINK_LIMIT)
+    } else if (m.kind == LINK_LIMIT)
         l->limit = jail_setting_name((enum jail_setting)m.value);
     return true;
 }
@@ -443,6 +448,15 @@ static void tell_event(const struct launch *l, struct str json)
 
     if (buf_printf(&b, "{\"connection\":" STR_FMT "}", STR_ARG(json)))
         tell(l, &b);
+}
+
+/* Of a tracker. */
+static void tell_access(void *ctx, struct str json)
+{
+    AUTO_BUF b = { .limit = ASKED_LINE_MAX + 64 };
+
+    if (buf_printf(&b, "{\"access\":" STR_FMT "}", STR_ARG(json)))
+        tell(ctx, &b);
 }
 
 static void take_event(struct launch *l)
@@ -473,15 +487,15 @@ static bool take_notes(struct launch *l)
 /* Until the last command is over and no session is left, or all of it ends. */
 static void supervise(struct launch *l)
 {
-    struct pollfd p[3 + VISITS_POLL_MAX];
+    static struct pollfd p[3 + VISITS_POLL_MAX + TRACKERS_POLL_MAX];
 
     while (!l->visits.stop && !visits_are_over(&l->visits)) {
         visits_tell(&l->visits, tell_over, l);
         p[0] = (struct pollfd){ l->status, POLLIN, 0 };
         p[1] = (struct pollfd){ l->link, POLLIN, 0 };
         p[2] = (struct pollfd){ l->outlet.events, POLLIN, 0 };
-        size_t n = visits_poll(&l->visits, p + 3);
-        int ready = poll(p, 3 + n, l->visits.served ? -1 : FIRST_MS);
+        size_t n = visits_poll(&l->visits, p + 3), more = trackers_poll(&l->trackers, p + 3 + n);
+        int ready = poll(p, 3 + n + more, l->visits.served ? -1 : FIRST_MS);
 
         if ((ready < 0 && errno != EINTR) || ready == 0)
             return;
@@ -489,6 +503,8 @@ static void supervise(struct launch *l)
             return;
         if (p[2].revents)
             take_event(l);
+        if (ready > 0)
+            trackers_take(&l->trackers, p + 3 + n, more);
         if (p[1].revents && !take_message(l))
             return;
         if (ready > 0 && !p[0].revents) /* notes move the table that p was made from */
@@ -540,6 +556,16 @@ static bool as_process(struct launch *l)
     return set_up(l, false);
 }
 
+static void watch(struct launch *l)
+{
+    struct err e = { 0 };
+
+    if (l->report.row[JAIL_SET_TRACKING].state == JAIL_HARD && l->policy.tracking == JAIL_TRACK_FANOTIFY &&
+        !trackers_watch(&l->trackers, l->init, &l->policy, &e))
+        jail_report_lower(&l->report, JAIL_SET_TRACKING, JAIL_NOT_ENFORCED, arena_cstr(&l->a, root_cause(&e)),
+                          "tracking = \"syscall\"");
+}
+
 /* The level that was asked for; where the kernel does not let it be made and the policy can live with less, process. */
 static bool reach_level(struct launch *l)
 {
@@ -554,8 +580,10 @@ static bool reach_level(struct launch *l)
     judge_limits(p, &l->report);
     if (p->level == JAIL_PROCESS)
         return as_process(l);
-    if (!p->no_userns && set_up(l, true))
+    if (!p->no_userns && set_up(l, true)) {
+        watch(l);
         return true;
+    }
     bool refused = p->no_userns || (l->failed && judge_is_namespace_refusal(l->failure.sys));
 
     if (!refused)
@@ -572,6 +600,7 @@ static void end_all(struct launch *l)
     struct pollfd more = { l->outlet.events, POLLIN, 0 };
 
     end_init(l);
+    trackers_close(&l->trackers);
     while (more.fd >= 0 && poll(&more, 1, 0) > 0) {
         take_event(l);
         more.fd = l->outlet.events;
@@ -639,6 +668,7 @@ int launch_run(int order, int status, int serve_on, int control)
     l = (struct launch){ .outlet = OUTLET_NONE, .control = control, .status = status, .link = -1,
                          .scratch = { "", -1 } };
     arena_init(&l.a);
+    trackers_init(&l.trackers, tell_access, &l);
     for (unsigned k = 0; k < CGROUP_KINDS; k++)
         l.group.dir[k] = l.group.base[k] = -1;
     if (!begin(&l, order, serve_on, &e)) {

@@ -7,6 +7,7 @@
  *     {"report": {...}}               made, or refused: the enforcement report
  *     {"connection": {...}}           blast-gate's (gate/event.h)
  *     {"limit": {"limit", "times"}}   a limit was met, by its setting's name
+ *     {"access": {...}}               a tracker's (jail/asked.h)
  *     {"over": {"command", "exit", "limit", "ms"}}  a command; answered with one byte when it was taken note of
  *     {"end": {"end", "code", "limit", "text", "hint", "sys"}}
  *

@@ -23,6 +23,7 @@
 #include "jail/policy.h"
 #include "jail/pty.h"
 #include "jail/seccomp.h"
+#include "jail/track.h"
 #include "jail/visit.h"
 
 #define NOT_RUN 125
@@ -114,8 +115,21 @@ static bool has_no_directory(struct err *e)
     return true;
 }
 
-static bool confine(const struct init_task *t, struct err *e)
+/* From here on each call that names a file waits for whoever has the listener, outside. */
+static bool track(const struct leader_task *t, struct err *e)
 {
+    struct link_message m = { .kind = LINK_TRACK, .visit = t->visit };
+    AUTO_FD listener = -1;
+
+    if (t->sandbox->p->tracking != JAIL_TRACK_SYSCALL || !track_is_there())
+        return true;
+    return track_filter(&listener, e) &&
+           (link_send(t->sandbox->link, &m, &listener, 1) || err_sys(e, "hand over the tracking of system calls"));
+}
+
+static bool confine(const struct leader_task *command, struct err *e)
+{
+    const struct init_task *t = command->sandbox;
     const struct jail_policy *p = t->p;
     bool no_net = p->network != JAIL_NET_HOST;
     /* Inside, the namespaces keep signals and abstract sockets in; a domain of each command's own would also keep the
@@ -129,7 +143,7 @@ static bool confine(const struct init_task *t, struct err *e)
     };
     struct sock_filter program[SECCOMP_PROGRAM_MAX];
 
-    if (!p->no_landlock && !landlock_restrict(p, &wants, e))
+    if ((!p->no_landlock && !landlock_restrict(p, &wants, e)) || !track(command, e))
         return false;
     /* Last of all: it refuses much of what came before. */
     return p->no_seccomp || !seccomp_is_there() || seccomp_load(program, seccomp_program(&rules, program), e);
@@ -166,7 +180,7 @@ NORETURN static void run_command(const struct leader *l, int report)
 
     /* All else goes: what is not standard input, output or error is closed by the exec. */
     bool ok = prepare(l, &e) && (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) == 0 || err_sys(&e, "close descriptors")) &&
-              confine(l->t->sandbox, &e);
+              confine(l->t, &e);
     int code = NOT_RUN;
 
     if (ok) {

@@ -14,6 +14,7 @@
 enum link_kind {
     LINK_GO,    /* to pid 1: it is in its cgroup and its numbers are mapped */
     LINK_VISIT, /* to pid 1: a command to start; its connection and what came with VISIT_RUN are handed over */
+    LINK_TRACK, /* from a command, before its exec: `visit` is tracked; the listener of its filter (jail/track.h) */
     LINK_READY, /* from pid 1: set up; `report` */
     LINK_ERROR, /* from pid 1: `text`, `hint`, `sys`; `value` is the exit code */
     LINK_LIMIT, /* from pid 1: it ends everything because of the setting `value` */

@@ -248,6 +248,113 @@ def test_the_distribution_that_asked_is_named(project, index):
     assert [r.get("by") for r in rows if r["what"] == f"{outside}/file"] == ["demo_dist"]
 
 
+# ---------------------------------------------------------------- by system call, by fanotify
+
+
+def tracking(place, how):
+    (place.path / "blast.toml").write_text(
+        TOML.replace("[security]", f'[sandbox.filesystem]\ntracking = "{how}"\n[security]'))
+    report = json.loads(place.blast("sandbox", "check", "--json").stdout)["enforcement"]["settings"]
+    return next(r for r in report if r["setting"] == "tracking")
+
+
+def asked(place):
+    rows = json.loads(place.blast("sandbox", "accesses", "--json").stdout)["accesses"]
+    return {(r["how"], r["what"]) for r in rows}
+
+
+def test_programs_of_any_kind_are_learned(place):
+    """Neither a shell nor a call from C raises an event of Python."""
+    place.run("--learn", "--", "sh", "-c", f"cat {place.top}/data/in.csv; echo x > {place.top}/out/new; true")
+    assert [c["value"] for c in place.learned()["changes"]] == [f"{place.top}/data", f"{place.top}/out"]
+    place.blast("sandbox", "forget")
+    place.python(f"import ctypes; ctypes.CDLL(None).open(b'{place.top}/data/in.csv', 0)")
+    assert [c["value"] for c in place.learned()["changes"]] == [f"{place.top}/data"]
+
+
+def test_tracking_by_system_call_sees_what_is_refused_and_what_is_not(place):
+    assert tracking(place, "syscall")["state"] == "hard"
+    place.run("--", "sh", "-c", f"cat app.py > /dev/null; cat {place.top}/data/in.csv; mkdir made; true")
+    seen = asked(place)
+    assert {("read", f"{place.path}/app.py"), ("read", f"{place.top}/data/in.csv"),
+            ("write", f"{place.path}/made")} <= seen
+    assert any(how == "exec" and what.endswith("/cat") for how, what in seen)
+    assert [d["what"] for d in place.events("denied")] == [f"{place.top}/data/in.csv"]
+
+
+def test_a_tracked_program_with_threads_and_children_works(place):
+    tracking(place, "syscall")
+    p = place.run("--", "python", "-c", """
+import concurrent.futures as f, os, signal, subprocess, sys
+signal.signal(signal.SIGALRM, lambda *_: None)
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)  # an open never ends with EINTR
+def one(n):
+    for i in range(200):
+        os.close(os.open("app.py", os.O_RDONLY))
+    with open(f"thread-{n}", "w") as out:
+        out.write("x")
+    return subprocess.run(["/bin/true"]).returncode
+with f.ThreadPoolExecutor(8) as pool:
+    print(sum(pool.map(one, range(8))))
+signal.setitimer(signal.ITIMER_REAL, 0)
+""")
+    assert p.stdout == "0\n"
+    seen = asked(place)
+    assert {("write", f"{place.path}/thread-{n}") for n in range(8)} <= seen
+    rows = json.loads(place.blast("sandbox", "accesses", "--json").stdout)["accesses"]
+    assert len([r for r in rows if r["what"] == f"{place.path}/app.py"]) == 1
+
+
+def test_a_command_whose_tracker_is_killed_fails_and_does_not_hang(place):
+    tracking(place, "syscall")
+    drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if place.user == "nobody" else []
+    p = subprocess.Popen([*drop, place.program, "run", "--no-sync", "--", "python", "-c",
+                          "import sys; print('up', flush=True); sys.stdin.readline(); open('app.py')"],
+                         cwd=place.path, env=place.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
+    assert p.stdout.readline() == "up\n"
+    trackers = [int(d) for d in os.listdir("/proc") if d.isdigit() and is_tracker_of(int(d), place)]
+    assert len(trackers) == 1, trackers
+    os.kill(trackers[0], 9)
+    _, err = p.communicate("\n", timeout=TIMEOUT)
+    assert p.returncode == 1 and "Function not implemented" in err, err
+
+
+def is_tracker_of(pid, place):
+    """A process blast-track below the keeper of this place's sandbox."""
+    try:
+        if Path(f"/proc/{pid}/comm").read_text() != "blast-track\n":
+            return False
+        while pid > 1:
+            if str(place.path) in Path(f"/proc/{pid}/cmdline").read_text():
+                return True
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        pass
+    return False
+
+
+def test_fanotify_is_for_root_and_sees_what_was_opened(place):
+    row = tracking(place, "fanotify")
+    if place.user != "root":
+        assert row["state"] == "not enforced" and "root" in row["reason"] and "syscall" in row["help"]
+        return
+    assert row["state"] == "hard", row
+    place.run("--", "sh", "-c", f"cat app.py > /dev/null; cat {place.top}/data/in.csv; echo x > made; true")
+    seen = asked(place)
+    assert {("read", f"{place.path}/app.py"), ("write", f"{place.path}/made")} <= seen
+    assert ("read", f"{place.top}/data/in.csv") not in seen, "nothing was opened"
+    assert any(how == "exec" and what.endswith("/cat") for how, what in seen)
+
+
+@pytest.mark.parametrize("level", ["process", "container"])
+def test_other_levels_are_tracked_too(place, level):
+    tracking(place, "syscall")
+    env = {"BLAST_CONTAINER_ISOLATION_LEVEL": level, "BLAST_SECURITY_DEFAULT_POLICY": "permissive"}
+    place.run("--", "sh", "-c", f"cat {place.top}/data/in.csv; true", env=env)
+    assert ("read", f"{place.top}/data/in.csv") in asked(place)
+
+
 # ---------------------------------------------------------------- network
 
 
