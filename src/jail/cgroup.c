@@ -400,11 +400,23 @@ int cgroup_birthplace(const struct cgroup *g)
     return -1;
 }
 
-bool cgroup_enter(const struct cgroup *g, struct err *e)
+bool cgroup_open_doors(const struct cgroup *g, int door[CGROUP_KINDS], struct err *e)
 {
     for (unsigned k = 0; k < CGROUP_KINDS; k++)
-        if (is_first(g, k) && !put(g->dir[k], "tasks", "0"))
-            return err_sys(e, "enter cgroup %s", g->name);
+        door[k] = -1;
+    for (unsigned k = 0; k < CGROUP_KINDS; k++)
+        if (!g->v2 && is_first(g, k) && (door[k] = openat(g->dir[k], "tasks", O_WRONLY | O_CLOEXEC)) < 0)
+            return err_sys(e, "open cgroup %s", g->name);
+    return true;
+}
+
+bool cgroup_enter(int door[CGROUP_KINDS], struct err *e)
+{
+    for (unsigned k = 0; k < CGROUP_KINDS; k++) {
+        if (door[k] >= 0 && write(door[k], "0", 1) != 1)
+            return err_sys(e, "enter the %s cgroup of the sandbox", v1_name[k]);
+        fd_close(&door[k]);
+    }
     return true;
 }
 

@@ -262,9 +262,11 @@ void init_run(struct init_task *t)
     (void)sigprocmask(SIG_SETMASK, &chld, NULL);
     int signals = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
 
+    bool entered = cgroup_enter(t->door, &e);
+
     if (!link_receive(t->link, &m, got, &n) || m.kind != LINK_GO)
         _exit(NOT_RUN);
-    if (!set_up(&s, &e)) {
+    if (!entered || !set_up(&s, &e)) {
         link_send_error(t->link, &e, NOT_RUN);
         _exit(NOT_RUN);
     }

@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 #include "base/attr.h"
+#include "jail/cgroup.h"
 #include "jail/report.h"
 
 struct jail_policy;
@@ -21,6 +22,7 @@ struct init_task {
     const char *const *sockets; /* see source_sockets() */
     struct jail_report report;  /* as far as it is known outside */
     int link;
+    int door[CGROUP_KINDS];  /* of its groups; see cgroup_enter() */
     pid_t outside;           /* blast-jail's process id */
     bool inside;             /* in namespaces of its own */
     bool network_made;       /* by the transit process */

@@ -270,15 +270,10 @@ static bool spawn_init(struct launch *l, struct init_task *t, const struct usern
         (void)!list_ours(l, close_too);
         for (const int *fd = close_too; *fd >= 0; fd++)
             (void)close(*fd);
-        if (!l->group.v2 && !cgroup_enter(&l->group, e)) {
-            link_send_error(t->link, e, NOT_RUN);
-            _exit(NOT_RUN);
-        }
         init_run(t);
     }
     int why = errno;
 
-    l->in_group |= !l->group.v2;
     (void)close(pair[1]);
     errno = why;
     return l->init > 0 || err_sys(e, t->inside ? "make the namespaces" : "start the sandbox");
@@ -374,9 +369,11 @@ static bool set_up(struct launch *l, bool inside)
     }
     t.sources = inside && l->taken ? &l->sources : NULL;
     t.report = l->report;
-    l->in_group = false;
-    bool ok = spawn_init(l, &t, &m, &e);
+    l->in_group = !l->group.v2; /* by its own hand */
+    bool ok = cgroup_open_doors(&l->group, t.door, &e) && spawn_init(l, &t, &m, &e);
 
+    for (unsigned k = 0; k < CGROUP_KINDS; k++)
+        fd_close(&t.door[k]);
     if (!ok && l->no_outlet && !l->outlet_told) { /* without it, then: nothing gets out */
         l->outlet_told = true;
         fd_close(&l->link);

@@ -21,6 +21,7 @@
 #include "jail/cgroup.h"
 #include "jail/launch.h"
 #include "jail/visit.h"
+#include "jail/visits.h"
 
 #define NOT_RUN 125
 #define STATUS_MAX (1u << 20)
@@ -177,6 +178,15 @@ static void await_exit(pid_t pid, int *ws)
         cgroup_remove_of(pid); /* killed: what it would have removed is left to us */
 }
 
+static bool of_its_end(int ws, struct err *e)
+{
+    if (WIFSIGNALED(ws))
+        (void)err_set(e, ERR_ENVIRONMENT, "blast-jail was ended by signal %d", WTERMSIG(ws));
+    else
+        (void)err_set(e, ERR_ENVIRONMENT, "blast-jail ended without a word, with exit code %d", WEXITSTATUS(ws));
+    return err_exit(e, NOT_RUN);
+}
+
 static bool make_status(int *ours, int *theirs, struct err *e)
 {
     int pair[2];
@@ -190,28 +200,60 @@ static bool make_status(int *ours, int *theirs, struct err *e)
 
 /* ------------------------------------------------------------ kept for many */
 
+struct keeper {
+    const struct jail_keeping *k;
+    int serve; /* until blast-jail says that it has ended: whoever comes then has another made */
+};
+
+static void pass_on(void *ctx, struct str key, struct str value)
+{
+    struct keeper *own = ctx;
+
+    if (str_eq(key, STR("end")))
+        fd_close(&own->serve);
+    own->k->heard(own->k->ctx, key, value);
+}
+
+/* It was killed: who waits for it is told why. */
+static void answer_for_it(int *serve, int ws)
+{
+    static struct visits v;
+    struct visit_message why;
+    struct err e = { 0 };
+
+    if (*serve < 0 || !WIFSIGNALED(ws))
+        return;
+    (void)of_its_end(ws, &e);
+    why = visit_error(&e, NOT_RUN);
+    visits_open(&v, *serve);
+    *serve = -1;
+    visits_refuse(&v, STR(""), &why);
+}
+
 bool jail_keep(const struct jail_keeping *k, struct err *e)
 {
-    struct status s = { .fd = -1, .said = { .limit = STATUS_MAX }, .heard = k->heard, .ctx = k->ctx };
-    AUTO_FD order = k->order, serve = k->serve, theirs = -1;
+    struct keeper own = { k, k->serve };
+    struct status s = { .fd = -1, .said = { .limit = STATUS_MAX }, .heard = pass_on, .ctx = &own };
+    AUTO_FD order = k->order, theirs = -1;
     pid_t pid;
     int ws = 0;
 
     if (!make_status(&s.fd, &theirs, e))
         return false;
-    const int give[] = { order, theirs, serve, k->control };
+    const int give[] = { order, theirs, k->serve, k->control };
     bool ok = spawn(give, &pid, e);
 
     fd_close(&order);
     fd_close(&theirs);
-    fd_close(&serve);
     if (ok) {
         struct pollfd p = { s.fd, POLLIN, 0 };
 
         while ((poll(&p, 1, -1) >= 0 || errno == EINTR) && take_status(&s))
             ;
         await_exit(pid, &ws);
+        answer_for_it(&own.serve, ws);
     }
+    fd_close(&own.serve);
     fd_close(&s.fd);
     buf_clear(&s.said);
     return ok;
@@ -306,15 +348,6 @@ static void hear_status(void *ctx)
 
     if (!take_status(&o->status))
         fd_close(&o->fd);
-}
-
-static bool of_its_end(int ws, struct err *e)
-{
-    if (WIFSIGNALED(ws))
-        (void)err_set(e, ERR_ENVIRONMENT, "blast-jail was ended by signal %d", WTERMSIG(ws));
-    else
-        (void)err_set(e, ERR_ENVIRONMENT, "blast-jail ended without a word, with exit code %d", WEXITSTATUS(ws));
-    return err_exit(e, NOT_RUN);
 }
 
 /* `c` NULL: nothing runs, it is only tried. */

@@ -200,7 +200,7 @@ def test_what_a_killed_keeper_left_is_cleaned_up_by_the_next_start(box):
     below = cells.below(jail)
     for pid in (keeper, jail):
         os.kill(pid, signal.SIGKILL)
-    assert end(first) == 125
+    assert end(first) in (125, 137)  # blast-jail may still have told it
     wait_for(lambda: not any(Path(f"/proc/{b}").exists() for b in below))
     assert box.run("echo", "again").stdout == "again\n"
     recovered = [d for d in log_of(box) if d["sandbox"] == "recovered"]
