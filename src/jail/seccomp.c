@@ -4,6 +4,7 @@
 #include "jail/seccomp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -11,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "base/err.h"
@@ -27,6 +29,7 @@
 #define NEWEST 469
 
 /* Calls that are newer than the headers of the oldest distribution we build on. */
+#define NR_FCHMODAT2 452
 #define NR_STATMOUNT 457
 #define NR_LISTMOUNT 458
 #define NR_LSM_SET_SELF_ATTR 460
@@ -112,6 +115,11 @@ static size_t low_word(unsigned argument)
     return at;
 }
 
+static size_t high_word(unsigned argument)
+{
+    return low_word(argument) ^ sizeof(__u32);
+}
+
 /* Begins the part for one call: what follows is run for it alone, until case_end(). */
 static size_t case_begin(struct program *b, int nr)
 {
@@ -156,6 +164,64 @@ static void judge_socket(struct program *b, const struct seccomp_rules *r)
     case_end(b, at);
 }
 
+static void judge_mode(struct program *b, int nr, unsigned mode)
+{
+    size_t at = case_begin(b, nr);
+
+    load(b, low_word(mode));
+    refuse_if(b, BPF_JSET, S_ISUID, EPERM);
+    case_end(b, at);
+}
+
+/* Without these flags the mode is whatever the register held. */
+static void judge_open(struct program *b, int nr, unsigned flags, unsigned mode)
+{
+    size_t at = case_begin(b, nr);
+
+    load(b, low_word(flags));
+    emit(b, BPF_JMP | BPF_JSET | BPF_K, O_CREAT | (O_TMPFILE & ~O_DIRECTORY), 1, 0);
+    answer(b, SECCOMP_RET_ALLOW);
+    load(b, low_word(mode));
+    refuse_if(b, BPF_JSET, S_ISUID, EPERM);
+    case_end(b, at);
+}
+
+/* The mounts are nosuid, but a set-user-ID file in the project stays when the sandbox has ended, and is root's own when
+ * root runs it: whoever runs the file outside would hand its author the owner's rights. The bit that sets the group is
+ * left alone: on directories it is inherited, and programs write it back with the rest of a mode. */
+static void judge_set_user_id(struct program *b)
+{
+#ifdef SYS_chmod
+    judge_mode(b, SYS_chmod, 1);
+    judge_mode(b, SYS_creat, 1);
+    judge_mode(b, SYS_mknod, 1);
+    judge_open(b, SYS_open, 1, 2);
+#endif
+    judge_mode(b, SYS_fchmod, 1);
+    judge_mode(b, SYS_fchmodat, 2);
+    judge_mode(b, NR_FCHMODAT2, 2);
+    judge_mode(b, SYS_mknodat, 2);
+    judge_open(b, SYS_openat, 2, 3);
+}
+
+/* Limits of another process: pid 1, which watches over memory and processor time, must keep its own, and at the level
+ * process all programs of the user are within reach. To read them is harmless. */
+static void judge_prlimit(struct program *b)
+{
+    size_t at = case_begin(b, SYS_prlimit64);
+
+    load(b, low_word(0));
+    emit(b, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1);
+    answer(b, SECCOMP_RET_ALLOW);
+    load(b, low_word(2)); /* the new limit, a pointer: both halves */
+    emit(b, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
+    refuse(b, EPERM);
+    load(b, high_word(2));
+    emit(b, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
+    refuse(b, EPERM);
+    case_end(b, at);
+}
+
 static void judge_arguments(struct program *b, const struct seccomp_rules *r)
 {
     size_t at = case_begin(b, SYS_clone);
@@ -178,6 +244,8 @@ static void judge_arguments(struct program *b, const struct seccomp_rules *r)
     case_end(b, at);
 
     judge_socket(b, r);
+    judge_set_user_id(b);
+    judge_prlimit(b);
 }
 
 size_t seccomp_program(const struct seccomp_rules *r, struct sock_filter *out)
@@ -190,6 +258,7 @@ size_t seccomp_program(const struct seccomp_rules *r, struct sock_filter *out)
     load(&b, offsetof(struct seccomp_data, nr));
     refuse_if(&b, BPF_JGT, NEWEST, ENOSYS);         /* the x32 calls are above it as well */
     refuse_if(&b, BPF_JEQ, SYS_clone3, ENOSYS);     /* its flags lie in memory; the C library falls back to clone */
+    refuse_if(&b, BPF_JEQ, SYS_openat2, ENOSYS);    /* its mode lies in memory; who uses it falls back to openat */
     judge_arguments(&b, r);
     for (size_t i = 0; i < COUNT(refused); i++)
         refuse_if(&b, BPF_JEQ, (unsigned)refused[i], EPERM);

@@ -3,7 +3,8 @@
  * Refused: what has no use in a Python program and has been a way out before (key rings, bpf, ptrace, mounts, name
  * spaces, io_uring, raw and exotic sockets, terminal injection ...), and every number newer than this list: it fails
  * closed with ENOSYS, which libraries fall back from. Namespaces alone do not stop the first three: they act on the
- * host's session, whatever the namespace. Needs no privilege but no_new_privs.
+ * host's session, whatever the namespace. Set-user-ID files and limits of other processes are refused by argument.
+ * Needs no privilege but no_new_privs.
  */
 #pragma once
 

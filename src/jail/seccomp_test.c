@@ -2,6 +2,7 @@
 #include "jail/seccomp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -64,6 +65,7 @@ struct call {
     int nr;
     uint64_t a, b, c;
     unsigned verdict;
+    uint64_t d; /* the fourth argument, where there is one */
 };
 
 static void judge(const struct seccomp_rules *rules, const struct call *calls, size_t n)
@@ -72,7 +74,9 @@ static void judge(const struct seccomp_rules *rules, const struct call *calls, s
     size_t length = seccomp_program(rules, p);
 
     for (size_t i = 0; i < n; i++) {
-        struct seccomp_data d = { .nr = calls[i].nr, .arch = ARCH, .args = { calls[i].a, calls[i].b, calls[i].c } };
+        struct seccomp_data d = {
+            .nr = calls[i].nr, .arch = ARCH, .args = { calls[i].a, calls[i].b, calls[i].c, calls[i].d }
+        };
         unsigned got = run(p, length, &d);
 
         if (got != calls[i].verdict)
@@ -137,6 +141,49 @@ static void refuses_ways_out(void **state)
     judge(&rules, calls, COUNT(calls));
 }
 
+static void lets_nobody_make_set_user_id_files(void **state)
+{
+    static const struct call calls[] = {
+        { "fchmod", SYS_fchmod, 3, 04755, 0, ERRNO(EPERM) },
+        { "fchmodat", SYS_fchmodat, 3, 1, 04755, ERRNO(EPERM) },
+        { "fchmodat2", 452, 3, 1, 06755, ERRNO(EPERM) },
+        { "mknodat", SYS_mknodat, 3, 1, 0104755, ERRNO(EPERM) },
+        { "openat to make one", SYS_openat, 3, 1, O_CREAT | O_WRONLY, ERRNO(EPERM), 04755 },
+        { "a file without a name, for linkat", SYS_openat, 3, 1, O_TMPFILE | O_WRONLY, ERRNO(EPERM), 04755 },
+        { "openat2", SYS_openat2, 3, 1, 1, ERRNO(ENOSYS), 24 },
+        { "openat that makes nothing", SYS_openat, 3, 1, O_RDONLY | O_DIRECTORY, ALLOW, 04755 },
+        { "openat to make an ordinary one", SYS_openat, 3, 1, O_CREAT | O_WRONLY, ALLOW, 0666 },
+        { "an ordinary mode", SYS_fchmod, 3, 0755, 0, ALLOW },
+        { "the mode of a shared directory", SYS_fchmodat, 3, 1, 02775, ALLOW },
+        { "that of /tmp", SYS_fchmodat, 3, 1, 01777, ALLOW },
+#ifdef SYS_chmod
+        { "chmod", SYS_chmod, 1, 04755, 0, ERRNO(EPERM) },
+        { "creat", SYS_creat, 1, 04755, 0, ERRNO(EPERM) },
+        { "mknod", SYS_mknod, 1, 0104755, 0, ERRNO(EPERM) },
+        { "open", SYS_open, 1, O_CREAT | O_WRONLY, 04755, ERRNO(EPERM) },
+        { "open that makes nothing", SYS_open, 1, O_RDONLY, 04755, ALLOW },
+#endif
+    };
+    struct seccomp_rules rules = { false, false };
+
+    (void)state;
+    judge(&rules, calls, COUNT(calls));
+}
+
+static void keeps_limits_of_others(void **state)
+{
+    static const struct call calls[] = {
+        { "of pid 1", SYS_prlimit64, 1, 7, 0x1000, ERRNO(EPERM) },
+        { "by a pointer whose low half is zero", SYS_prlimit64, 1, 7, UINT64_C(1) << 32, ERRNO(EPERM) },
+        { "only read", SYS_prlimit64, 1, 7, 0, ALLOW },
+        { "one's own", SYS_prlimit64, 0, 7, 0x1000, ALLOW },
+    };
+    struct seccomp_rules rules = { false, false };
+
+    (void)state;
+    judge(&rules, calls, COUNT(calls));
+}
+
 static void keeps_families_out_where_asked(void **state)
 {
     static const struct call inet[] = {
@@ -173,6 +220,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(lets_ordinary_programs_work),
         cmocka_unit_test(refuses_ways_out),
+        cmocka_unit_test(lets_nobody_make_set_user_id_files),
+        cmocka_unit_test(keeps_limits_of_others),
         cmocka_unit_test(keeps_families_out_where_asked),
         cmocka_unit_test(kills_calls_of_another_architecture),
     };
