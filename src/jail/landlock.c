@@ -88,8 +88,9 @@ static bool is_covered(const struct rules *r, struct str path, uint64_t rights, 
     return false;
 }
 
-/* The directory itself may be listed and changed, but reading is granted to its entries alone: a rule on the directory
- * would hold for the covered one as well. Deeper directories that hold a covered path are split in turn. */
+/* The directory itself may be listed and no more: a rule on it would hold for the covered one as well, and whoever may
+ * rename or remove in it could give what is covered a name that the next run does not cover. All else is granted to its
+ * entries alone. Deeper directories that hold a covered path are split in turn. */
 static bool grant_split(const struct rules *r, struct str path, uint64_t rights, struct arena *a, struct err *e)
 {
     AUTO_FILE_LIST list = { 0 };
@@ -112,7 +113,7 @@ static bool grant_split(const struct rules *r, struct str path, uint64_t rights,
     }
     if (why.kind != ERR_NONE)
         return err_set(e, ERR_IO, "%s", why.text);
-    return grant(r, AT_FDCWD, path.p, rights & ~(uint64_t)FS_OF_FILE, e);
+    return grant(r, AT_FDCWD, path.p, rights & LANDLOCK_ACCESS_FS_READ_DIR, e);
 }
 
 static bool grant_own_view(const struct rules *r, struct err *e)

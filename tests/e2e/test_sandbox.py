@@ -38,7 +38,7 @@ BLOCKED = {
     "read_denied": "EACCES", "read_denied_file": "EACCES", "read_denied_slashes": "EACCES", "read_denied_link": "EACCES",
     "read_denied_by_root": "EACCES ENOENT", "read_denied_by_cwd": "EACCES ENOENT",
     "read_hidden": "EACCES", "list_hidden": {"process": "-", "": "EACCES"}, "uncover_by_chmod": "EROFS EACCES EPERM",
-    "uncover_by_rename": {"process": "-", "": "EBUSY EACCES EXDEV"}, "climb": "ENOENT EACCES", "inherited_descriptor": "EBADF",
+    "uncover_by_rename": "EBUSY EACCES EXDEV", "climb": "ENOENT EACCES", "inherited_descriptor": "EBADF",
     "see_host_process": {"process": "-", "": "ESRCH"}, "signal_host_process": "ESRCH EPERM",
     "read_host_environment": "ENOENT EACCES EPERM", "ptrace": "EPERM", "read_memory": "EPERM",
     "new_user_namespace": "EPERM", "new_net_namespace": "EPERM", "key_ring": "EPERM", "new_key": "EPERM",
