@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -426,6 +427,56 @@ static bool build_proc(struct builder *b, int *out, struct err *e)
     return masked || mask_proc(b, proc, e);
 }
 
+/* ------------------------------------------------------------ names that stay */
+
+/* The writable directory of the host that this entry lies in, if the entry takes away from what may be done there. */
+static const struct jail_path *writable_above(const struct builder *b, size_t i)
+{
+    const struct jail_path *p = &b->p->path[i];
+
+    if (is_whole(b) || (p->access != JAIL_READ && p->access != JAIL_HIDE && p->access != JAIL_DENY))
+        return NULL;
+    for (size_t k = i; k-- > 0;)
+        if (b->p->path[k].access != JAIL_LINK && jail_path_within(p->path, b->p->path[k].path))
+            return b->p->path[k].access == JAIL_WRITE && b->s->path[k].fd >= 0 ? &b->p->path[k] : NULL;
+    return NULL;
+}
+
+static bool is_mount(int dir)
+{
+    struct statx x;
+
+    return statx(dir, "", AT_EMPTY_PATH, 0, &x) == 0 && (x.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+/* A mount cannot be renamed, but the directories above it can, with all that hangs in them: the next run would look for
+ * the old name in vain, and what was denied could be read. Each of them is mounted on itself, which keeps its name. */
+static bool pin_names_above(const struct builder *b, size_t i, struct err *e)
+{
+    const struct jail_path *p = &b->p->path[i], *top = writable_above(b, i);
+
+    for (size_t n = top ? top->path.n + 1 : p->path.n; n < p->path.n; n++) {
+        char name[PATH_MAX];
+
+        if (p->path.p[n] != '/' || n >= sizeof name)
+            continue;
+        (void)snprintf(name, sizeof name, "%.*s", (int)n, p->path.p);
+        AUTO_FD at = open_inside(b, name, O_PATH | O_DIRECTORY);
+
+        if (at < 0)
+            return true; /* not there, or no directory: whoever mounts on the path says so */
+        if (is_mount(at))
+            continue;
+        AUTO_FD clone = open_tree(at, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+
+        if (clone < 0)
+            return err_sys(e, "clone '%s' to keep its name", name);
+        if (!attach(b, clone, name, S_IFDIR, e))
+            return false;
+    }
+    return true;
+}
+
 /* ------------------------------------------------------------ the whole */
 
 /* Over a file of the host, which is not touched: a file in memory is mounted on it. */
@@ -483,6 +534,8 @@ static bool build_path(struct builder *b, size_t i, struct err *e)
     const struct jail_path *p = &b->p->path[i];
     const struct source *s = &b->s->path[i];
 
+    if (!pin_names_above(b, i, e))
+        return false;
     switch (p->access) {
     case JAIL_READ:
     case JAIL_WRITE:

@@ -252,6 +252,25 @@ def test_each_layer_holds_alone(box, control, without, layer):
         assert got["mount_tmpfs"] == "EPERM" and got["uncover_by_umount"] == "EPERM" and got["change_root"] == "EPERM"
 
 
+def test_a_denied_path_keeps_its_name_for_the_next_run(box):
+    """Under another name it would not be denied then."""
+    env = {"BLAST_SANDBOX_FILESYSTEM_DENIED_PATHS": "vault/inner/file"}
+    (box.path / "vault/inner").mkdir(parents=True)
+    (box.path / "vault/inner/file").write_text("secret\n")
+    if box.user == "nobody":
+        for p in ("vault", "vault/inner", "vault/inner/file"):
+            os.chown(box.path / p, NOBODY, NOBODY)
+    try:
+        assert box.outside_of("sh", "-c", "mv vault v && mv v vault").returncode == 0
+        p = box.python("import os\nfor name in ('vault', 'vault/inner', 'vault/inner/file'):\n try: os.rename(name, 'elsewhere')\n"
+                       " except OSError as e: print(e.errno)", env=env)
+        assert set(p.stdout.split()) <= {"16", "18"} and len(p.stdout.split()) == 3, p.stdout  # EBUSY, EXDEV
+        p = box.run("sh", "-c", "echo new > vault/new && mv vault/new vault/inner/ && cat vault/inner/new", env=env)
+        assert p.stdout == "new\n"
+    finally:
+        shutil.rmtree(box.path / "vault")
+
+
 def test_landlock_alone_guards_the_files_of_the_level_process(box, control):
     got = attempts(box, lambda *w, **m: box.run(*w, level="process", env={"BLAST_JAIL_WITHOUT": "seccomp",
                    "BLAST_SECURITY_DEFAULT_POLICY": "permissive"}, code=None, **m), skip=("trace_parent",))["tries"]
