@@ -11,17 +11,21 @@ import os
 import resource
 import signal
 import socket
+import stat
+import subprocess
 import sys
+import threading
 
 T = json.loads(sys.argv[1])
+PARENT = os.getppid()  # inside: the launcher, or pid 1 of the sandbox
 libc = ctypes.CDLL(None, use_errno=True)
 X86 = os.uname().machine == "x86_64"
-NR = {"add_key": 248, "keyctl": 250, "io_uring_setup": 425, "ptrace": 101, "process_vm_readv": 310, "clone3": 435,
+NR = {"clone": 56, "add_key": 248, "keyctl": 250, "io_uring_setup": 425, "ptrace": 101, "process_vm_readv": 310, "clone3": 435,
       "open_by_handle_at": 304, "mount": 165, "umount2": 166, "pivot_root": 155, "unshare": 272, "setns": 308,
       "personality": 135, "userfaultfd": 323, "bpf": 321, "fsopen": 430, "open_tree": 428, "perf_event_open": 298,
       "name_to_handle_at": 303, "sethostname": 170, "chroot": 161, "mount_setattr": 442, "clock_settime": 227,
       "pidfd_getfd": 438, "vmsplice": 278, "kcmp": 312, "quotactl": 179, "acct": 163, "init_module": 175,
-      "getpid_x32": 0x40000027, "future": 1000}
+      "openat2": 437, "fchmodat2": 452, "getpid_x32": 0x40000027, "future": 1000}
 CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWNET = 0x10000000, 0x00020000, 0x40000000
 tries = {}
 
@@ -65,7 +69,8 @@ def outcome(f):
 
 def read(path):
     with open(path, "rb") as f:
-        f.read(1)
+        if not f.read(1):
+            raise OSError(errno.ENODATA, "empty")
 
 
 def write(path):
@@ -134,12 +139,126 @@ def open_disk():
     raise OSError(errno.ENOENT, "none")
 @attempt
 def make_device(): os.mknod(T["project"] + "/node", 0o600 | 0o060000, os.makedev(254, 0)); os.unlink(T["project"] + "/node")
+def open_to_write(path): os.close(os.open(path, os.O_WRONLY))
 @attempt
-def write_core_pattern(): open("/proc/sys/kernel/core_pattern", "r+b").close()
+def write_core_pattern(): open_to_write("/proc/sys/kernel/core_pattern")
 @attempt
-def read_kcore(): open("/proc/sysrq-trigger", "wb").close()
+def write_modprobe(): open_to_write("/proc/sys/kernel/modprobe")
+@attempt
+def write_uevent_helper(): open_to_write("/sys/kernel/uevent_helper")
+@attempt
+def write_release_agent(): open_to_write(T["group"] + "/release_agent")
+@attempt
+def leave_group(): open_to_write(T["group"] + "/cgroup.procs")
+@attempt
+def press_sysrq():
+    if os.stat("/proc/sysrq-trigger").st_rdev == os.makedev(1, 3):
+        raise OSError(errno.ENODATA, "it is /dev/null")
+    open_to_write("/proc/sysrq-trigger")
+@attempt
+def read_kcore(): read("/proc/kcore")
+@attempt
+def read_keys(): read("/proc/keys")
+@attempt
+def read_kallsyms(): read("/proc/kallsyms")
+@attempt
+def read_timers(): read("/proc/timer_list")
+@attempt
+def read_denied_by_pid1(): read("/proc/1/cwd/denied/file")
+@attempt
+def read_denied_by_parent():
+    os.rename(T["project"] + "/deep", T["project"] + "/deep2")
+    try:
+        read(T["project"] + "/deep2/inner/file")
+    finally:
+        os.rename(T["project"] + "/deep2", T["project"] + "/deep")
+@attempt
+def make_in_denied(): os.mkdir(T["project"] + "/denied/new"); os.rmdir(T["project"] + "/denied/new")
+@attempt
+def move_parent_of_denied():
+    os.rename(T["project"] + "/deep", T["project"] + "/deep2")
+    os.rename(T["project"] + "/deep2", T["project"] + "/deep")
+@attempt
+def umount_by_descriptor():
+    fd = os.open(T["project"] + "/denied", os.O_PATH)
+    call("umount2", ctypes.c_char_p(f"/proc/self/fd/{fd}".encode()), 2)
+@attempt
+def open_by_handle():
+    h = ctypes.create_string_buffer(bytes.fromhex(T["handle"]))
+    os.read(call("open_by_handle_at", os.open(T["project"], os.O_RDONLY), h, os.O_RDONLY), 1)
+@attempt
+def redirect_layer(): os.setxattr(T["readonly"], "user.overlay.redirect", b"/secret")
+@attempt
+def redirect_layer_as_root(): os.setxattr(T["project"], "trusted.overlay.redirect", b"/secret")
+@attempt
+def setuid_program(): run_marked("setuid-cat")
+@attempt
+def capable_program(): run_marked("capable-cat")
+def make_marked(make):
+    """A file of the project that makes a root out of whoever runs it outside, later."""
+    path = T["project"] + "/open/made-setuid"
+    try:
+        make(path)
+        if not os.stat(path).st_mode & stat.S_ISUID:
+            raise OSError(errno.EPERM, "without the bit")
+    finally:
+        if os.path.exists(path):
+            os.unlink(path)
+@attempt
+def make_setuid():
+    def make(path):
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
+        os.chmod(path, 0o4755)
+    make_marked(make)
+@attempt
+def make_setuid_by_descriptor():
+    def make(path):
+        fd = os.open(path, os.O_CREAT | os.O_WRONLY, 0o644)
+        os.fchmod(fd, 0o4755)
+    make_marked(make)
+@attempt
+def make_setuid_by_open(): make_marked(lambda path: os.open(path, os.O_CREAT | os.O_WRONLY, 0o4755))
+@attempt
+def make_setuid_by_openat2():
+    how = (ctypes.c_uint64 * 3)(os.O_CREAT | os.O_WRONLY, 0o4755, 0)
+    make_marked(lambda path: call("openat2", -100, ctypes.c_char_p(path.encode()), how, 24))
+@attempt
+def make_setuid_by_mknod(): make_marked(lambda path: os.mknod(path, stat.S_IFREG | 0o4755))
+@attempt
+def make_setuid_by_fchmodat2():
+    def make(path):
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
+        call("fchmodat2", -100, ctypes.c_char_p(path.encode()), 0o4755, 0)
+    make_marked(make)
+@attempt
+def read_other_secrets():
+    for name in T["secrets"][:-1]:
+        try:
+            read(T["home"] + "/" + name)
+            return
+        except OSError:
+            pass
+    read(T["home"] + "/" + T["secrets"][-1])
+@attempt
+def write_interpreter():
+    os.symlink("/bin/true", T["project"] + "/.venv/bin/python.new")
+    os.unlink(T["project"] + "/.venv/bin/python.new")
+@attempt
+def write_start_up_code():
+    write(T["project"] + "/.venv/sitecustomize.py")
+    os.unlink(T["project"] + "/.venv/sitecustomize.py")
+@attempt
+def write_audit_log(): open(T["audit"], "ab").close()
+@attempt
+def write_launcher(): open_to_write(f"/proc/{PARENT}/exe")
 @attempt
 def run_system(): os.execv("/bin/true", ["true"])
+
+
+def run_marked(name):
+    """Of root, and for whoever runs it to become root: does it read what root alone may read?"""
+    if subprocess.run([f"{T['project']}/{name}", T["project"] + "/root-only"], capture_output=True).returncode:
+        raise OSError(errno.EACCES, name)
 
 
 # ------------------------------------------------------------ processes
@@ -165,6 +284,48 @@ def raise_limit():
 @attempt
 def write_uid_map(): open("/proc/self/uid_map", "w").write("0 0 1")
 @attempt
+def write_gid_map(): open("/proc/self/gid_map", "w").write("0 0 1")
+@attempt
+def write_setgroups(): open("/proc/self/setgroups", "w").write("allow")
+@attempt
+def open_host_namespace(): os.close(os.open(f"/proc/{T['pid']}/ns/net", os.O_RDONLY))
+@attempt
+def limit_host_process(): resource.prlimit(T["pid"], resource.RLIMIT_CORE, (0, 0))
+@attempt
+def limit_launcher(): resource.prlimit(PARENT, resource.RLIMIT_CORE, resource.prlimit(PARENT, resource.RLIMIT_CORE))
+@attempt
+def take_descriptor(): call("pidfd_getfd", os.pidfd_open(os.getpid()), 0, 0)
+@attempt
+def stop_launcher(): os.kill(PARENT, signal.SIGSTOP)
+@attempt
+def leave_core():
+    pid = os.fork()
+    if pid == 0:
+        os.chdir(T["project"])
+        resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+        os.abort()
+    if not os.WCOREDUMP(os.waitpid(pid, 0)[1]):
+        raise OSError(errno.ENODATA, "no core")
+@attempt
+def be_nicer(): os.setpriority(os.PRIO_PROCESS, 0, -20)
+@attempt
+def real_time(): os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+@attempt
+def secret_of_pid1():
+    with open("/proc/1/environ", "rb") as f:
+        if b"hunter2" not in f.read():
+            raise OSError(errno.ENODATA, "scrubbed")
+@attempt
+def secret_of_launcher():
+    with open(f"/proc/{PARENT}/environ", "rb") as f:
+        if b"hunter2" not in f.read():
+            raise OSError(errno.ENODATA, "scrubbed")
+@attempt
+def secret_of_own():
+    with open("/proc/self/environ", "rb") as f:
+        if b"hunter2" not in f.read():
+            raise OSError(errno.ENODATA, "scrubbed")
+@attempt
 def oom_shield(): open("/proc/self/oom_score_adj", "w").write("-1000")
 
 
@@ -172,6 +333,11 @@ def oom_shield(): open("/proc/self/oom_score_adj", "w").write("-1000")
 
 @attempt
 def new_user_namespace(): call("unshare", CLONE_NEWUSER)
+@attempt
+def new_user_namespace_by_clone():
+    if call("clone", CLONE_NEWUSER | signal.SIGCHLD, 0, 0, 0, 0) == 0:
+        os._exit(0)
+    os.wait()
 @attempt
 def new_net_namespace(): call("unshare", CLONE_NEWUSER | CLONE_NEWNET)
 @attempt
@@ -217,6 +383,35 @@ def bpf(): call("bpf", 0, None, 0)
 def future_call(): call("future")
 @attempt
 def x32_call(): call("getpid_x32")
+def odd_call(number, *args):
+    """A call with arguments that do no harm to anybody, root or not, and with which it fails."""
+    def f():
+        if not X86:
+            raise OSError(errno.ENOTSUP, "numbers are x86_64's")
+        words = [ctypes.c_long(a) if isinstance(a, int) else ctypes.c_char_p(a) for a in args]
+        if libc.syscall(ctypes.c_long(number), *words) < 0:
+            raise OSError(ctypes.get_errno(), "")
+    return f
+
+
+NOWHERE = b"/nonexistent"
+tries.update({"call_" + name: odd_call(*args) for name, args in {
+    "request_key": (249, None, None, None, 0), "keyctl": (250, -1, 0, 0), "kexec_load": (246, 0, 0, None, 0xffff),
+    "kexec_file_load": (320, -1, -1, 0, None, 0xffff), "init_module": (175, None, 0, None), "finit_module": (313, -1, None, 0),
+    "delete_module": (176, b"blast-nonexistent", 0), "syslog": (103, 10, None, 0), "quotactl": (179, -1, None, 0, None),
+    "quotactl_fd": (443, -1, -1, 0, None), "acct": (163, NOWHERE), "swapon": (167, NOWHERE, 0), "swapoff": (168, NOWHERE),
+    "reboot": (169, 0, 0, 0, None), "iopl": (172, 4), "ioperm": (173, -1, 1, 0), "settimeofday": (164, None, None),
+    "adjtimex": (159, None), "clock_adjtime": (305, 0, None), "perf_event_open": (298, None, 0, -1, -1, 0),
+    "pivot_root": (155, NOWHERE, NOWHERE), "open_tree": (428, -100, NOWHERE, 0), "fsmount": (432, -1, 0, 0),
+    "fsconfig": (431, -1, 0, None, None, 0), "fspick": (433, -100, NOWHERE, 0), "umount": (166, NOWHERE, 0),
+    "move_mount": (429, -1, NOWHERE, -1, NOWHERE, 0), "mount_setattr": (442, -1, NOWHERE, 0, None, 0),
+    "mount": (165, None, NOWHERE, None, 0, None), "setns": (308, -1, 0), "unshare": (272, CLONE_NEWNS),
+    "fanotify_init": (300, -1, 0), "modify_ldt": (154, 99, None, 0), "set_mempolicy": (238, 99, None, 0),
+    "mbind": (237, 0, 0, 99, None, 0, 0), "move_pages": (279, -1, 0, None, None, None, -1), "setdomainname": (171, None, -1),
+    "process_vm_writev": (311, -1, None, 0, None, 0, 0), "process_madvise": (440, -1, None, 0, 0, 0),
+    "io_uring_enter": (426, -1, 0, 0, 0, None), "io_uring_register": (427, -1, 0, None, 0), "ustat": (136, -1, None),
+    "sysfs": (139, 99),
+}.items()})
 @attempt
 def i386_call():
     code = b"\xb8\x14\x00\x00\x00\xcd\x80\xc3"  # mov eax, 20 (getpid); int 0x80; ret
@@ -229,6 +424,12 @@ def i386_call():
 def type_into_terminal():
     if libc.ioctl(0, ctypes.c_ulong(0x5412), b"x") < 0:
         raise OSError(ctypes.get_errno(), "TIOCSTI")
+@attempt
+def paste_into_console():
+    if libc.ioctl(0, ctypes.c_ulong(0x541c), b"\x02") < 0:
+        raise OSError(ctypes.get_errno(), "TIOCLINUX")
+@attempt
+def open_callers_terminal(): os.close(os.open(T["tty"], os.O_RDWR | os.O_NOCTTY))
 @attempt
 def type_with_high_bits():
     if libc.syscall(ctypes.c_long(16), ctypes.c_long(0), ctypes.c_ulong(0x100005412), b"x") < 0:
@@ -243,6 +444,8 @@ def host_tcp(): socket.create_connection(("127.0.0.1", T["port"]), 3).close()
 def host_abstract(): socket.socket(socket.AF_UNIX).connect("\0" + T["abstract"])
 @attempt
 def host_path_socket(): socket.socket(socket.AF_UNIX).connect(T["readonly"] + "/socket")
+@attempt
+def host_agent_socket(): socket.socket(socket.AF_UNIX).connect(T["home"] + "/.agent/socket")
 @attempt
 def host_project_socket(): socket.socket(socket.AF_UNIX).connect(T["project"] + "/socket")
 @attempt
@@ -261,6 +464,15 @@ def raw_socket(): socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)
 def packet_socket(): socket.socket(17, socket.SOCK_RAW, 0)
 @attempt
 def uevents(): socket.socket(16, socket.SOCK_DGRAM, 15)
+def family(number, kind=socket.SOCK_RAW, protocol=0):
+    return lambda: socket.socket(number, kind, protocol).close()
+
+
+tries.update({"socket_" + name: family(*args) for name, args in {
+    "can": (29, socket.SOCK_RAW, 1), "bluetooth": (31, socket.SOCK_RAW, 1), "xdp": (44,), "tipc": (30, socket.SOCK_SEQPACKET),
+    "rds": (21, socket.SOCK_SEQPACKET), "smc": (43, socket.SOCK_STREAM), "netlink_audit": (16, socket.SOCK_RAW, 9),
+    "netlink_netfilter": (16, socket.SOCK_RAW, 12), "packet_old": (2, 10, 0x300),
+}.items()})
 @attempt
 def own_loopback():
     s = socket.socket()
@@ -269,6 +481,25 @@ def own_loopback():
     socket.create_connection(s.getsockname(), 3).close()
 
 
+def thread_states():
+    """What every thread of this process is bound by."""
+    states = []
+    for t in os.listdir("/proc/self/task"):
+        with open(f"/proc/self/task/{t}/status") as f:
+            fields = dict(line.split(":", 1) for line in f)
+        states.append({k: v.strip() for k, v in fields.items() if k.startswith("Cap") or k in ("NoNewPrivs", "Seccomp")})
+    return states
+
+
+stay = threading.Event()
+others = [threading.Thread(target=stay.wait) for _ in range(3)]
+for other in others:
+    other.start()
+states = thread_states()
+stay.set()
+for other in others:
+    other.join()
+
 # Outside, as root, some would do harm: those are not tried.
 print(json.dumps({"tries": {n: outcome(f) for n, f in tries.items() if n not in T["skip"]}, "env": sorted(os.environ),
-                  "fds": sorted(map(int, os.listdir("/proc/self/fd")))}))
+                  "fds": sorted(map(int, os.listdir("/proc/self/fd"))), "cwd": os.getcwd(), "threads": states}))

@@ -2,6 +2,7 @@
 
 Every refusal has a control: the same attempt outside, as the same user, which succeeds. Else a missing tool would pass.
 """
+import ctypes
 import fcntl
 import json
 import os
@@ -23,6 +24,8 @@ import pytest
 import cells
 
 HERE = Path(__file__).parent
+SECRETS = (".netrc", ".aws/credentials", ".git-credentials", ".bash_history", ".docker/config.json", ".config/gh/hosts.yml",
+           ".local/share/keyrings/login.keyring", ".mozilla/firefox/x/logins.json", ".gnupg/private-keys-v1.d/x.key")
 NOBODY = 65534
 LEVELS = ("process", "namespace", "container")
 USERS = ("root", "nobody") if os.geteuid() == 0 else ("self",)
@@ -47,18 +50,55 @@ BLOCKED = {
     "host_abstract": "ECONNREFUSED EACCES", "host_path_socket": "ECONNREFUSED EACCES",
     "host_project_socket": "ECONNREFUSED EACCES", "internet": "ENETUNREACH EACCES", "mptcp": "EPROTONOSUPPORT",
     "kernel_crypto": "EAFNOSUPPORT", "vsock": "EAFNOSUPPORT", "uevents": "EPROTONOSUPPORT",
+    "read_denied_by_parent": "EACCES EBUSY EXDEV", "move_parent_of_denied": "EACCES EBUSY EXDEV",
+    "redirect_layer": {"process": "-", "": "EROFS"}, "read_other_secrets": "ENOENT EACCES", "write_audit_log": "ENOENT EACCES EROFS",
+    "write_interpreter": {"container": "-", "": "EROFS EACCES"},
+    "write_start_up_code": {"container": "-", "": "EROFS EACCES"},
+    "make_setuid": "EPERM", "make_setuid_by_descriptor": "EPERM", "make_setuid_by_open": "EPERM",
+    "make_setuid_by_openat2": "ENOSYS", "make_setuid_by_mknod": "EPERM", "make_setuid_by_fchmodat2": "EPERM",
+    "open_host_namespace": "ENOENT EACCES EPERM", "limit_host_process": "ESRCH EPERM", "take_descriptor": "EPERM",
+    "leave_core": "ENODATA", "secret_of_own": "ENODATA", "make_in_denied": "EACCES",
+    "new_user_namespace_by_clone": "EPERM", "host_agent_socket": "ENOENT EACCES",
+    "open_callers_terminal": {"process": "-", "": "ENOENT EACCES"},
 }
 # What works outside only for root, or only with more than a test may do: refused by name all the same.
 REFUSED = {
     "uncover_by_umount": "EPERM", "remount_writable": "EPERM", "read_through_pid1": "EACCES ENOENT EPERM",
     "open_disk": "ENOENT EACCES", "make_device": "EPERM EACCES", "write_core_pattern": "EROFS EACCES ENOENT",
-    "read_kcore": "EROFS EACCES ENOENT EPERM ok", "trace_parent": "EPERM", "raise_limit": "EPERM ValueError",
+    "read_kcore": "ENODATA EACCES ENOENT EPERM", "press_sysrq": "ENODATA EROFS EACCES ENOENT EPERM", "trace_parent": "EPERM", "raise_limit": "EPERM ValueError",
     "write_uid_map": "EPERM EACCES EROFS", "oom_shield": "EACCES EPERM", "new_namespace_by_clone3": "ENOSYS",
     "enter_namespace": "EPERM", "splice_pages": "EPERM", "host_name": "EPERM", "change_root": "EPERM",
     "mount_tmpfs": "EPERM", "new_mount_interface": "EPERM", "set_clock": "EPERM", "bpf": "EPERM",
     "future_call": "ENOSYS", "x32_call": "ENOSYS", "type_into_terminal": "EPERM", "type_with_high_bits": "EPERM",
     "raw_socket": "EPERM EACCES", "packet_socket": "EAFNOSUPPORT",
+    "read_denied_by_pid1": "EACCES ENOENT EPERM", "umount_by_descriptor": "EPERM", "open_by_handle": "EPERM",
+    "redirect_layer_as_root": "EPERM", "write_modprobe": "EROFS EACCES ENOENT", "write_uevent_helper": "EROFS EACCES ENOENT",
+    "write_release_agent": "EROFS EACCES ENOENT", "leave_group": "EROFS EACCES ENOENT",
+    "read_keys": {"process": "-", "": "ENODATA EACCES ENOENT"}, "read_kallsyms": {"process": "-", "": "ENODATA EACCES ENOENT"},
+    "read_timers": {"process": "-", "": "ENODATA EACCES ENOENT"},
+    "write_launcher": "EACCES EPERM ENOENT ETXTBSY EROFS", "write_gid_map": "EPERM EACCES EROFS",
+    "write_setgroups": "EPERM EACCES EROFS", "stop_launcher": {"process": "EPERM", "": "ok EPERM"},
+    "be_nicer": "EACCES EPERM", "real_time": "EPERM", "secret_of_pid1": "ENODATA ENOENT EACCES EPERM",
+    "secret_of_launcher": "ENODATA ENOENT EACCES EPERM",
+    "paste_into_console": "EPERM", "limit_launcher": "EPERM",
 }
+# Refused with these words inside; outside root gets another answer, or the test could not tell who refused.
+REFUSED_CALLS = {
+    **{name: "EPERM" for name in (
+        "call_request_key call_keyctl call_kexec_load call_kexec_file_load call_init_module call_finit_module call_delete_module call_syslog "
+        "call_quotactl call_quotactl_fd call_acct call_swapon call_swapoff call_reboot call_iopl call_ioperm call_settimeofday "
+        "call_adjtimex call_clock_adjtime call_perf_event_open call_pivot_root call_open_tree call_fsmount call_fsconfig "
+        "call_fspick call_move_mount call_mount_setattr call_umount call_mount call_setns call_unshare call_fanotify_init "
+        "call_modify_ldt call_set_mempolicy call_mbind call_move_pages call_setdomainname call_process_vm_writev "
+        "call_process_madvise call_io_uring_enter call_io_uring_register call_ustat call_sysfs").split()},
+    **{name: "EAFNOSUPPORT" for name in "socket_can socket_bluetooth socket_xdp socket_tipc socket_rds socket_smc".split()},
+    "socket_netlink_audit": "EPROTONOSUPPORT", "socket_netlink_netfilter": "EPROTONOSUPPORT", "socket_packet_old": "EPERM EACCES",
+}
+# For users other than root: what root's files are guarded by inside, but not outside.
+OF_USERS = {"setuid_program": "EACCES EPERM", "capable_program": "EACCES EPERM"}
+# What root may do outside without harm to anybody: the control of refusals that an ordinary user meets anyway.
+OF_ROOT = ("open_by_handle", "make_device", "write_core_pattern", "change_root", "new_mount_interface", "enter_namespace", "raw_socket", "packet_socket", "be_nicer",
+           "oom_shield", "redirect_layer_as_root", "read_timers")
 # What must go on working.
 WORKS = {"write_project": "process", "read_readonly": "", "run_system": "", "own_loopback": "process"}
 
@@ -70,11 +110,13 @@ class Box:
         self.program, self.user = program, user
         self.top = Path(tempfile.mkdtemp(prefix="blast-sandbox-", dir="/tmp"))
         self.path, self.home, self.outside, self.readonly = (self.top / n for n in ("project", "home", "outside", "ro"))
-        for d in (self.path, self.home / ".ssh", self.outside, self.readonly, self.path / "denied", self.path / "hidden"):
-            d.mkdir(parents=True)
         for f in (self.home / ".ssh/id", self.outside / "secret", self.readonly / "file", self.path / "denied/file",
-                  self.path / "hidden/file", self.path / "token"):
+                  self.path / "hidden/file", self.path / "deep/inner/file", self.path / "token",
+                  *(self.home / name for name in SECRETS)):
+            f.parent.mkdir(parents=True, exist_ok=True)
             f.write_text("secret\n")
+        for d in (self.home / ".agent", self.path / "open"):
+            d.mkdir()
         (self.path / "to-denied").symlink_to("denied/file")
         (self.path / "blast.toml").write_text(TOML)
         (self.path / "pyproject.toml").write_text('[project]\nname = "app"\nversion = "1"\nrequires-python = ">=3.8"\n')
@@ -82,7 +124,7 @@ class Box:
         self.env = {"HOME": str(self.home), "BLAST_HOME": str(self.home / "blast"), "BLAST_NO_DAEMON": "1",
                     "PATH": "/usr/local/bin:/usr/bin:/bin", "TERM": "dumb", "NO_COLOR": "1", "LANG": "C.UTF-8",
                     "SECRET_TOKEN": "hunter2", "BLAST_SANDBOX_FILESYSTEM_READONLY_PATHS": f"/usr,/lib,/bin,{self.readonly}",
-                    "BLAST_SANDBOX_FILESYSTEM_DENIED_PATHS": "denied,token",
+                    "BLAST_SANDBOX_FILESYSTEM_DENIED_PATHS": "denied,token,deep/inner",
                     "BLAST_SANDBOX_FILESYSTEM_HIDDEN_PATHS": "hidden", "BLAST_SECURITY_DEFAULT_POLICY": "standard",
                     "BLAST_OFFLINE": "1", "BLAST_CONTAINER_NETWORK_POLICY": "isolated", "PYTHONDONTWRITEBYTECODE": "1"}
         self.env.update({k: os.environ[k] for k in ("ASAN_OPTIONS", "UBSAN_OPTIONS") if k in os.environ})
@@ -124,16 +166,17 @@ class Box:
 
     def listen(self):
         """Sockets of the host that must not be reached."""
-        tcp, abstract, ro, rw = socket.socket(), *(socket.socket(socket.AF_UNIX) for _ in range(3))
+        tcp, abstract, ro, rw, agent = socket.socket(), *(socket.socket(socket.AF_UNIX) for _ in range(4))
         tcp.bind(("127.0.0.1", 0))
         name = f"blast-test-{os.getpid()}-{self.user}"
         abstract.bind("\0" + name)
         ro.bind(str(self.readonly / "socket"))
         rw.bind(str(self.path / "socket"))
-        for s in (tcp, abstract, ro, rw):
+        agent.bind(str(self.home / ".agent/socket"))
+        for s in (tcp, abstract, ro, rw, agent):
             s.listen(64)
             self.sockets.append(s)
-        for p in (self.readonly / "socket", self.path / "socket"):
+        for p in (self.readonly / "socket", self.path / "socket", self.home / ".agent/socket"):
             p.chmod(0o777)
         return {"port": tcp.getsockname()[1], "abstract": name}
 
@@ -176,12 +219,45 @@ def is_free(path):
 
 # ------------------------------------------------------------ ways out
 
+def a_terminal(box):
+    """One of the same user, as the shell has it from which blast was called."""
+    box.master, slave = os.openpty()
+    if box.user == "nobody":
+        os.fchown(slave, NOBODY, NOBODY)
+    return os.ttyname(slave)
+
+
+def handle_of(path):
+    """The number of a file, by which root can open it without any path: struct file_handle, as hexadecimal."""
+    handle = ctypes.create_string_buffer(struct.pack("I", 128), 136)
+    number = ctypes.c_int()
+    ctypes.CDLL(None).name_to_handle_at(-100, str(path).encode(), handle, ctypes.byref(number), 0)
+    return handle.raw.hex()
+
+
+def mark_programs(box):
+    """Programs that give whoever runs them root's rights, and a file to show it with."""
+    for name in ("setuid-cat", "capable-cat"):
+        shutil.copy("/bin/cat", box.path / name)
+    os.chmod(box.path / "setuid-cat", 0o4755)
+    # VFS_CAP_REVISION_2 with the effective bit; CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
+    os.setxattr(box.path / "capable-cat", "security.capability", struct.pack("<5I", 0x02000001, 6, 0, 0, 0))
+    secret = box.path / "root-only"
+    secret.touch(mode=0o600)
+    secret.write_text("secret\n")
+
+
 def targets(box):
     if not hasattr(box, "targets"):
         sleeper = subprocess.Popen(box.words("sleep", "600"), env=box.env)
         box.sleeper = sleeper
         box.targets = {"project": str(box.path), "readonly": str(box.readonly), "outside": str(box.outside),
-                       "home": str(box.home), "pid": sleeper.pid, **box.listen()}
+                       "home": str(box.home), "pid": sleeper.pid, "secrets": SECRETS,
+                       "group": "/sys/fs/cgroup/memory" if os.path.isdir("/sys/fs/cgroup/memory") else "/sys/fs/cgroup",
+                       "audit": str(box.home / "blast/state/audit/log.jsonl"), "tty": a_terminal(box),
+                       "handle": handle_of(box.outside / "secret"), **box.listen()}
+        if os.geteuid() == 0:
+            mark_programs(box)
     return box.targets
 
 
@@ -199,7 +275,7 @@ def attempts(box, run, skip=()):
 @pytest.fixture(scope="module")
 def control(box):
     """What the same attempts give outside, as the same user."""
-    said = attempts(box, box.outside_of, skip=REFUSED)
+    said = attempts(box, box.outside_of, skip=[n for n in REFUSED if box.user != "root" or n not in OF_ROOT])
     yield said
     box.sleeper.kill()
     box.sleeper.wait()
@@ -222,20 +298,33 @@ def wrong(got, wanted, level):
 @pytest.mark.parametrize("level", LEVELS)
 def test_nothing_gets_out(box, control, level):
     got = attempts(box, lambda *words, **more: box.run(*words, level=level, code=None, **more))
-    assert not wrong(got["tries"], BLOCKED, level) + wrong(got["tries"], REFUSED, level)
+    rules = {**BLOCKED, **REFUSED, **REFUSED_CALLS, **(OF_USERS if box.user == "nobody" else {})}
+    found = wrong(got["tries"], rules, level)
+    assert not found, "\n".join(found)
     for name, broken in WORKS.items():
         assert got["tries"][name] == "ok" or broken == level, f"{name}: {got['tries'][name]}"
     assert "SECRET_TOKEN" not in got["env"]
     assert [n for n in got["fds"] if n > 3] == []  # 3 is the listing's own
+    assert got["cwd"] == str(box.path)
+    zero = "0" * 16
+    bound = {"NoNewPrivs": "1", "Seccomp": "2", "CapInh": zero, "CapPrm": zero, "CapEff": zero, "CapAmb": zero}
+    if box.user == "root" or level != "process":  # the bounding set is for the privileged to shrink
+        bound["CapBnd"] = zero
+    assert [{k: t[k] for k in bound} for t in got["threads"]] == [bound] * 4
 
 
-def test_the_same_attempts_succeed_outside(control):
+def test_the_same_attempts_succeed_outside(box, control):
     """The control of the test above: a refusal counts only where there was something to refuse."""
     machine = {"io_uring", "user_faults", "vsock", "kernel_crypto", "mptcp", "i386_call", "internet", "compare_processes"}
     failed = {n: o for n, o in control["tries"].items() if n in BLOCKED and o != "ok"}
     assert not {n: o for n, o in failed.items() if n not in machine}
     assert len(failed) <= 4, failed
     assert "SECRET_TOKEN" in control["env"]
+    if box.user == "nobody":
+        assert {n: control["tries"][n] for n in OF_USERS} == {n: "ok" for n in OF_USERS}
+    if box.user == "root":
+        assert {n: control["tries"][n] for n in OF_ROOT} == {n: "ok" for n in OF_ROOT}
+        assert not [n for n in REFUSED_CALLS if control["tries"][n] == REFUSED_CALLS[n] == "EPERM"]
 
 
 @pytest.mark.parametrize("without,layer", [("landlock", "mounts"), ("seccomp", "namespaces"),
@@ -669,11 +758,13 @@ def test_a_container_without_a_cgroup_is_refused(box):
 
 
 def test_blast_inside_blast_is_refused_clearly(box):
-    if not str(box.program).startswith(("/usr", "/tmp")):
-        pytest.skip("the program is not where the sandbox shows files")
-    env = {"BLAST_SANDBOX_FILESYSTEM_READONLY_PATHS": f"/usr,/lib,/bin,{Path(box.program).parent}",
+    inner = box.top / "programs"  # where the sandbox may show files
+    inner.mkdir()
+    for name in ("blast", "blast-jail", "blast-gate"):
+        shutil.copy(Path(box.program).parent / name, inner)
+    env = {"BLAST_SANDBOX_FILESYSTEM_READONLY_PATHS": f"/usr,/lib,/bin,{inner}",
            "BLAST_SANDBOX_PASS_ENVIRONMENT": "BLAST_*,ASAN_OPTIONS"}
-    p = subprocess.run(box.words(box.program, "run", "--no-sync", "--", box.program, "run", "--no-sync", "--", "true"),
+    p = subprocess.run(box.words(box.program, "run", "--no-sync", "--", inner / "blast", "run", "--no-sync", "--", "true"),
                        cwd=box.path, env=box.environment("namespace", **env), capture_output=True, text=True,
                        timeout=TIMEOUT, stdin=subprocess.DEVNULL)
     if "LeakSanitizer" in p.stderr:
