@@ -17,6 +17,7 @@
 struct maker {
     struct arena *a;
     enum jail_level level;
+    VEC(struct str) writable; /* directories that a program in the sandbox may change, and the next one too */
     VEC(struct jail_path) list;
     VEC(struct str) variables;
 };
@@ -189,6 +190,26 @@ static bool may_be_shown(struct str path, const char *key, struct err *e)
     return err_hint(e, "name the directories that are needed, or set [sandbox] filesystem_isolation = false");
 }
 
+/* A program could have made the link in an earlier run, or put it in the place of what was there: to follow it would
+ * show to the next one whatever it chose. The links on the way to `real` are the entries from `first` on. */
+static bool stays_within(const struct maker *m, size_t first, struct str real, const char *key, struct err *e)
+{
+    for (size_t i = first; i < m->list.n; i++) {
+        struct str link = m->list.p[i].path;
+
+        for (size_t k = 0; k < m->writable.n; k++) {
+            if (!jail_path_within(link, m->writable.p[k]) || jail_path_within(real, m->writable.p[k]))
+                continue;
+            (void)err_set(e, ERR_CONFIG,
+                          "%s: '" STR_FMT "' is a link that leads out of the writable '" STR_FMT "', to '" STR_FMT "'",
+                          key, STR_ARG(link), STR_ARG(m->writable.p[k]), STR_ARG(real));
+            return err_hint(e, "a program in the sandbox can make such a link; if it is yours, write '" STR_FMT
+                            "' in its place", STR_ARG(real));
+        }
+    }
+    return true;
+}
+
 static bool add_paths(struct maker *m, const struct config_list *list, enum jail_access access,
                       const struct jail_place *at, const char *key, struct err *e)
 {
@@ -198,12 +219,13 @@ static bool add_paths(struct maker *m, const struct config_list *list, enum jail
 
     for (size_t i = 0; i < list->n; i++) {
         struct str path, real;
+        size_t first = m->list.n;
 
         if (!absolute(m, list->item[i], at, key, &path, e))
             return false;
         if (!resolve(m, path, false, &real))
             return err_set(e, ERR_CONFIG, "%s: '" STR_FMT "' has too many symbolic links", key, STR_ARG(path));
-        if (shows && !may_be_shown(real, key, e))
+        if (shows && (!may_be_shown(real, key, e) || !stays_within(m, first, real, key, e)))
             return false;
         if (!shows && real.n == 1)
             return err_set(e, ERR_CONFIG, "%s: '/' would leave nothing to run", key);
@@ -365,8 +387,24 @@ static void use_limits(const struct config *c, struct jail_policy *out)
         out->limits.file_size = (uint64_t)c->sandbox_filesystem_max_file_size;
 }
 
+/* The project and allowed_paths, as they are on disk. What is wrong with one of these is said when it is added. */
+static void find_writable(struct maker *m, const struct config_list *allowed, const struct jail_place *at)
+{
+    struct maker apart = { .a = m->a }; /* the links on the way are not wanted here */
+    struct err ignored = { 0 };
+    struct str path, real;
+
+    if (at->project && resolve(&apart, str_of(at->project), false, &real))
+        VEC_PUSH_IN(m->a, &m->writable, real);
+    for (size_t i = 0; i < allowed->n; i++)
+        if (absolute(&apart, allowed->item[i], at, "allowed_paths", &path, &ignored) &&
+            resolve(&apart, path, false, &real))
+            VEC_PUSH_IN(m->a, &m->writable, real);
+}
+
 static bool add_config(struct maker *m, const struct config *c, const struct jail_place *at, struct err *e)
 {
+    find_writable(m, &c->sandbox_filesystem_allowed_paths, at);
     return add_paths(m, &c->sandbox_filesystem_readonly_paths, JAIL_READ, at, "readonly_paths", e) &&
            add_paths(m, &c->sandbox_filesystem_allowed_paths, JAIL_WRITE, at, "allowed_paths", e) &&
            add_paths(m, &c->sandbox_filesystem_hidden_paths, JAIL_HIDE, at, "hidden_paths", e) &&

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "config/config.h"
 
@@ -196,6 +197,40 @@ static void follows_links_once(void **state)
     assert_int_equal(unlink("link") | unlink("loop") | rmdir("real") | chdir(cwd) | rmdir(dir), 0);
 }
 
+static void a_link_leads_out_of_nothing_writable(void **state)
+{
+    char dir[] = "/tmp/blast-compile-XXXXXX";
+    static const struct {
+        const char *list, *says; /* NULL: it is taken */
+    } cases[] = {
+        { "allowed_paths = [\"@/open\"]\nreadonly_paths = [\"@/open/out\"]", "readonly_paths: " },
+        { "allowed_paths = [\"@/open\", \"@/open/out/below\"]", "allowed_paths: " },
+        { "allowed_paths = [\"@/open\"]\nreadonly_paths = [\"@/open/in\"]", NULL },
+        { "allowed_paths = [\"@/else\"]\nreadonly_paths = [\"@/open/out\"]", NULL },
+        { "allowed_paths = [\"@/open\"]\ndenied_paths = [\"@/open/out\"]", NULL },
+    };
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    AUTO_ARENA a = { 0 };
+    const char *open = arena_printf(&a, "%s/open", dir).p;
+    const char *out = arena_printf(&a, "%s/out", open).p, *in = arena_printf(&a, "%s/in", open).p;
+
+    assert_int_equal(mkdir(open, 0755) | symlink("../else", out) | symlink("real", in), 0);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        AUTO_MADE m;
+        AUTO_BUF text = { .limit = 1000 };
+
+        for (const char *p = cases[i].list; *p; p++)
+            assert_true(*p == '@' ? buf_str(&text, str_of(dir)) : buf_char(&text, *p));
+        make(&m, "namespace", arena_str(&a, buf_done(&text)).p);
+        assert_int_equal(m.ok, cases[i].says == NULL);
+        if (cases[i].says)
+            assert_true(strstr(m.e.text, cases[i].says) && strstr(m.e.text, "a link that leads out of the writable"));
+    }
+    assert_int_equal(unlink(out) | unlink(in) | rmdir(open) | rmdir(dir), 0);
+}
+
 static void builds_see_neither_home_nor_network(void **state)
 {
     static const char *const interpreter[] = { "/nonexistent/python", NULL };
@@ -227,6 +262,7 @@ int main(void)
         cmocka_unit_test(never_shows_the_machine),
         cmocka_unit_test(gives_memory_for_the_shared_directories),
         cmocka_unit_test(follows_links_once),
+        cmocka_unit_test(a_link_leads_out_of_nothing_writable),
         cmocka_unit_test(builds_see_neither_home_nor_network),
     };
 
