@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "jail/fan.h"
 #include "jail/landlock.h"
@@ -210,6 +211,29 @@ void judge_no_gate(const struct jail_policy *p, const char *reason, struct jail_
                "a kernel with veth, in which network namespaces may be made; or network_policy = \"isolated\"");
 }
 
+/* Landlock's rules are found by walking up from the name that was used: another name of the file leads elsewhere. */
+static void lower_for_links(const struct jail_policy *p, struct jail_report *r)
+{
+    for (size_t i = 0; i < p->n_paths; i++) {
+        struct stat st;
+
+        if ((p->path[i].access == JAIL_DENY || p->path[i].access == JAIL_HIDE) &&
+            lstat(p->path[i].path.p, &st) == 0 && !S_ISDIR(st.st_mode) && st.st_nlink > 1)
+            jail_report_lower(r, p->path[i].access == JAIL_DENY ? JAIL_SET_DENIED : JAIL_SET_HIDDEN, JAIL_ADVISORY,
+                              "a file of it has further names (hard links), which may be shown", NULL);
+    }
+}
+
+static void judge_level_process(bool landlock, bool seccomp, struct jail_report *r)
+{
+    jail_report_set(r, JAIL_SET_ISOLATION, JAIL_HARD,
+                    landlock && seccomp ? "Landlock, seccomp"
+                    : landlock          ? "Landlock"
+                                        : "seccomp");
+    if (!landlock && !seccomp)
+        jail_report_lower(r, JAIL_SET_ISOLATION, JAIL_NOT_ENFORCED, "there is neither Landlock nor seccomp here", NULL);
+}
+
 void judge_process(const struct jail_policy *p, struct jail_report *r)
 {
     int abi = abi_of(p);
@@ -217,10 +241,7 @@ void judge_process(const struct jail_policy *p, struct jail_report *r)
 
     judge_common(p, r);
     if (asked)
-        jail_report_set(r, JAIL_SET_ISOLATION, JAIL_HARD,
-                        abi && seccomp ? "Landlock, seccomp"
-                        : abi          ? "Landlock"
-                                       : "seccomp");
+        judge_level_process(abi > 0, seccomp, r);
     jail_report_set(r, JAIL_SET_PROCESSES, JAIL_ADVISORY, abi >= 6 ? "Landlock scope" : NULL);
     jail_report_lower(r, JAIL_SET_PROCESSES, abi >= 6 ? JAIL_ADVISORY : JAIL_NOT_ENFORCED,
                       abi >= 6 ? "other processes can be seen, and descendants outlive a launcher that is killed"
@@ -247,6 +268,8 @@ void judge_process(const struct jail_policy *p, struct jail_report *r)
     if (p->files && abi == 0)
         jail_report_lower(r, JAIL_SET_FILES, JAIL_NOT_ENFORCED, "this kernel has no Landlock",
                           "the kernel's boot parameter lsm= must name landlock");
+    if (p->files && abi)
+        lower_for_links(p, r);
     if (has_access(p, JAIL_HIDE) && p->files)
         jail_report_lower(r, JAIL_SET_HIDDEN, JAIL_ADVISORY, "names and sizes can be seen, contents not", NULL);
     if (p->files)

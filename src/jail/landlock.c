@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <linux/openat2.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -47,17 +48,42 @@ static size_t size_known(int abi)
     return abi >= 6 ? sizeof(struct attributes) : abi >= 4 ? 2 * sizeof(uint64_t) : sizeof(uint64_t);
 }
 
-/* A path that is not there grants nothing, which is right. */
+static bool is_cover(const struct jail_path *p)
+{
+    return p->access == JAIL_HIDE || p->access == JAIL_DENY;
+}
+
+/* A rule on a file is one on its inode: granted under one name, what is covered would be open under its own. */
+static bool is_covered_file(const struct rules *r, const struct stat *st)
+{
+    if (S_ISDIR(st->st_mode) || st->st_nlink == 1)
+        return false;
+    for (size_t i = 0; i < r->p->n_paths; i++) {
+        struct stat c;
+
+        if (is_cover(&r->p->path[i]) && lstat(r->p->path[i].path.p, &c) == 0 && c.st_dev == st->st_dev &&
+            c.st_ino == st->st_ino)
+            return true;
+    }
+    return false;
+}
+
+/* A path that is not there grants nothing, which is right; nor does one with a link in it: the policy's have none, so
+ * somebody has put it there since. */
 static bool grant(const struct rules *r, int dir, const char *path, uint64_t rights, struct err *e)
 {
-    AUTO_FD fd = openat(dir, path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+    struct open_how how = {
+        .flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
+        .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    AUTO_FD fd = (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
     struct stat st;
 
-    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == EACCES))
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == EACCES || errno == ELOOP))
         return true;
     if (fd < 0 || fstat(fd, &st) < 0)
         return err_sys(e, "open %s for a rule of Landlock", path);
-    if (S_ISLNK(st.st_mode))
+    if (S_ISLNK(st.st_mode) || is_covered_file(r, &st))
         return true;
     struct landlock_path_beneath_attr rule = {
         .allowed_access = rights & r->all & (S_ISDIR(st.st_mode) ? ~UINT64_C(0) : FS_OF_FILE),
@@ -67,11 +93,6 @@ static bool grant(const struct rules *r, int dir, const char *path, uint64_t rig
     if (syscall(SYS_landlock_add_rule, r->fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
         return err_sys(e, "grant %s by Landlock", path);
     return true;
-}
-
-static bool is_cover(const struct jail_path *p)
-{
-    return p->access == JAIL_HIDE || p->access == JAIL_DENY;
 }
 
 /* Is `path` covered, or has it, below a writable one, a read-only rule of its own; is something below it covered? */
