@@ -136,8 +136,8 @@ static bool start_transit(struct outlet *o, const struct outlet_start *s, int ga
         close_too[n++] = *fd;
     close_too[n++] = o->events;
     close_too[n] = -1;
-    struct transit_task t = { .p = s->p, .init = s->init, .launcher = theirs, .gate = gate, .map = *s->map,
-                              .root = s->root, .namespaces = s->namespaces, .close = close_too };
+    struct transit_task t = { .p = s->p, .init = s->init, .parent = getpid(), .launcher = theirs, .gate = gate,
+                              .map = *s->map, .root = s->root, .namespaces = s->namespaces, .close = close_too };
 
     t.map.keep_groups = s->root;
     if (!clone_transit(o, &t, pair, e))

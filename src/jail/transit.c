@@ -74,6 +74,8 @@ static bool begin(const struct transit_task *t, struct err *e)
     /* Both are cleared by a change of user; that others of this user may look at it is over when its work is done. */
     if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         return err_sys(e, "tie the transit process to its launcher");
+    if (getppid() != t->parent) /* it ended before that */
+        return err_set(e, ERR_ENVIRONMENT, "the launcher is gone");
     return true;
 }
 

@@ -25,7 +25,8 @@ struct jail_policy;
 struct transit_task {
     const struct jail_policy *p;
     struct init_task *init;  /* pid 1 of the sandbox, which it starts */
-    int launcher;            /* the other end of it is blast-jail's */
+    pid_t parent;            /* blast-jail */
+    int launcher;            /* the other end of its link */
     int gate;                /* ... blast-gate's */
     struct userns_map map;   /* of the sandbox */
     bool root;
