@@ -117,6 +117,8 @@ class Box:
             f.write_text("secret\n")
         for d in (self.home / ".agent", self.path / "open"):
             d.mkdir()
+        (self.home / ".netrc").write_text("machine index.test password secret\n")
+        (self.home / ".netrc").chmod(0o600)  # Blast reads it too
         (self.path / "to-denied").symlink_to("denied/file")
         (self.path / "blast.toml").write_text(TOML)
         (self.path / "pyproject.toml").write_text('[project]\nname = "app"\nversion = "1"\nrequires-python = ">=3.8"\n')
@@ -143,7 +145,7 @@ class Box:
         more = {"BLAST_CONTAINER_ISOLATION_LEVEL": level} if level else {}
         if level == "container" and self.user != "root":  # refused without a cgroup; what else it keeps is looked at
             more["BLAST_SECURITY_ALLOW_DEGRADED"] = "isolation_level"
-        return {**self.env, **more, **env}
+        return {k: v for k, v in {**self.env, **more, **env}.items() if v is not None}
 
     def outside_of(self, *words, **more):
         return subprocess.run(self.words(*words), cwd=self.path, env=self.env, capture_output=True, text=True,
@@ -161,8 +163,8 @@ class Box:
         assert code is None or p.returncode == code, f"{words}: exit {p.returncode}, wanted {code}\n{p.stdout}\n{p.stderr}"
         return p
 
-    def python(self, text, **more):
-        return self.run("python", "-c", text, **more)
+    def python(self, text, words=(), **more):
+        return self.run("python", "-c", text, *words, **more)
 
     def listen(self):
         """Sockets of the host that must not be reached."""
