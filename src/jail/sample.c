@@ -1,9 +1,11 @@
 #include "jail/sample.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/arena.h"
@@ -16,6 +18,8 @@
 #define CPU_MS 10
 #define MEMORY_US 50000
 #define DISK_US 2000000
+#define OPEN_US 500000
+#define DEVICES_MAX 64 /* writable directories whose file systems are known */
 #define SLACK 0.02 /* seconds of processor that a start may take beyond its share */
 
 void sampler_init(struct sampler *s, const struct jail_policy *p, const struct jail_report *r, int proc)
@@ -31,6 +35,7 @@ void sampler_init(struct sampler *s, const struct jail_policy *p, const struct j
         .begun_us = now,
         .next_memory = now,
         .next_disk = now,
+        .next_open = now,
     };
 }
 
@@ -56,20 +61,32 @@ static double cpu_of(uint64_t pid)
     return clock_gettime(clock, &t) == 0 ? (double)t.tv_sec + (double)t.tv_nsec / 1e9 : 0;
 }
 
-/* Resident bytes: the second number of statm, in pages. */
-static uint64_t memory_of(int proc, uint64_t pid)
+/* Resident bytes and the part of them that is of files, also of those in memory: numbers two and three of statm. */
+static uint64_t memory_of(int proc, uint64_t pid, uint64_t *of_files)
 {
     char path[64], text[128];
-    struct str part[3];
-    uint64_t pages = 0;
+    struct str part[4];
+    uint64_t pages = 0, shared = 0, page = (uint64_t)sysconf(_SC_PAGESIZE);
 
     (void)snprintf(path, sizeof path, "%llu/statm", (unsigned long long)pid);
     AUTO_FD fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
 
-    if (n <= 0 || str_split((struct str){ text, (size_t)n }, ' ', part, 3) < 3 || !str_to_u64(part[1], &pages))
+    if (n <= 0 || str_split((struct str){ text, (size_t)n }, ' ', part, 4) < 4 || !str_to_u64(part[1], &pages) ||
+        !str_to_u64(part[2], &shared))
         return 0;
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    *of_files += shared * page;
+    return pages * page;
+}
+
+/* What lies in the file systems in memory: they are one, whose room /tmp shows. */
+static uint64_t pool_used(void)
+{
+    struct statfs fs;
+
+    return statfs("/tmp", &fs) == 0 && fs.f_type == TMPFS_MAGIC
+               ? (uint64_t)(fs.f_blocks - fs.f_bfree) * (uint64_t)fs.f_bsize
+               : 0;
 }
 
 static void sum(struct sampler *s, bool memory, double *cpu, uint64_t *bytes)
@@ -77,7 +94,7 @@ static void sum(struct sampler *s, bool memory, double *cpu, uint64_t *bytes)
     AUTO_FILE_LIST list = { 0 };
     struct err ignored = { 0 };
     const struct dirent *d;
-    uint64_t pid;
+    uint64_t pid, mapped = 0, files = pool_used() + s->open.memory;
 
     *cpu = 0;
     *bytes = 0;
@@ -88,8 +105,9 @@ static void sum(struct sampler *s, bool memory, double *cpu, uint64_t *bytes)
             continue;
         *cpu += cpu_of(pid);
         if (memory)
-            *bytes += memory_of(s->proc, pid);
+            *bytes += memory_of(s->proc, pid, &mapped);
     }
+    *bytes += files > mapped ? files - mapped : 0; /* what is mapped has been counted with its process */
 }
 
 /* Blocks of everything below an open directory, in bytes, on one file system; takes the descriptor. */
@@ -135,9 +153,22 @@ static uint64_t disk_used(const struct sampler *s)
     return total;
 }
 
+static void look_at_open(struct sampler *s, uint64_t now)
+{
+    dev_t dev[DEVICES_MAX];
+    size_t n = 0;
+    struct stat st;
+
+    for (size_t i = 0; s->disk && i < s->p->n_paths && n < DEVICES_MAX; i++)
+        if (s->p->path[i].access == JAIL_WRITE && stat(s->p->path[i].path.p, &st) == 0)
+            dev[n++] = st.st_dev;
+    unlinked_measure(s->proc, dev, n, &s->open);
+    s->next_open = now + MAX((uint64_t)OPEN_US, 20 * (clock_us() - now));
+}
+
 static bool look_at_disk(struct sampler *s, uint64_t now)
 {
-    uint64_t used = disk_used(s), took = clock_us() - now;
+    uint64_t used = disk_used(s) + s->open.disk, took = clock_us() - now;
 
     s->next_disk = now + MAX((uint64_t)DISK_US, 20 * took); /* a large tree may cost a twentieth of the time */
     if (!s->disk_known) {
@@ -170,6 +201,8 @@ bool sampler_look(struct sampler *s, enum jail_setting *over)
     bool memory = s->memory && now >= s->next_memory;
     double cpu = 0;
 
+    if (s->proc >= 0 && (memory || (s->disk && now >= s->next_disk)) && now >= s->next_open)
+        look_at_open(s, now);
     if (s->cpu || memory)
         sum(s, memory, &cpu, &bytes);
     if (s->cpu)

@@ -1,8 +1,9 @@
 /* Limits without a cgroup: pid 1 looks at what the processes of its sandbox use, and stops or ends them.
  *
  * The processor is shared out by stopping and continuing everything (measured: 20 % asked, 20 % got, at 1.5 % of a
- * processor); memory is summed from /proc; what lies on disk is measured by walking the writable directories. All of it
- * can be passed for the moment between two looks, and the report says "sampled".
+ * processor); memory is summed from /proc, with what lies in the file systems in memory; what lies on disk is measured
+ * by walking the writable directories. Both take in files that are open without a name. All of it can be passed for the
+ * moment between two looks, and the report says "sampled".
  */
 #pragma once
 
@@ -10,6 +11,7 @@
 #include <stdint.h>
 #include "base/attr.h"
 #include "jail/report.h"
+#include "jail/unlinked.h"
 
 struct jail_policy;
 
@@ -22,7 +24,8 @@ struct sampler {
     double used, gone;    /* seconds of processor: of the living, of the dead */
     uint64_t disk_first;  /* bytes in the writable directories at the start */
     bool disk_known;
-    uint64_t next_memory, next_disk; /* microseconds of the monotonic clock */
+    struct unlinked open; /* as of the last look at descriptors */
+    uint64_t next_memory, next_disk, next_open; /* microseconds of the monotonic clock */
 };
 
 /* What the report calls sampled is looked at. `proc` stays the caller's. */
