@@ -33,7 +33,7 @@ struct inside {
     struct init_task *t;
     struct arena a;
     int lock;            /* /proc/sys/user/max_user_namespaces of the host's /proc, or -1 */
-    struct mounts_made mounts;
+    int proc;            /* of the sandbox, or -1 */
     struct sampler samples;
     int leader[INIT_VISITS_MAX + 1]; /* process ids, in no order, 0 behind the last */
     uint32_t visit[INIT_VISITS_MAX]; /* whose */
@@ -111,7 +111,7 @@ static bool build_view(struct inside *s, struct err *e)
         t->sources = &taken;
     }
     t->sources->socket = t->sockets;
-    bool ok = mounts_build(t->p, t->sources, false, &t->report, &s->mounts, e);
+    bool ok = mounts_build(t->p, t->sources, &t->report, &s->proc, e);
 
     sources_close(t->sources);
     t->sources = NULL;
@@ -183,14 +183,21 @@ static void start(struct inside *s, const struct link_message *m, const int *got
     }
 }
 
-/* A leader tells itself that its command is over. One that was killed cannot: then what it led is ours, and goes. */
+/* A leader tells itself that its command is over. One that was killed cannot: then what it led is ours, and goes. One
+ * that a command has stopped goes on: it has to see the end of its client. */
 static void reap(struct inside *s)
 {
     pid_t pid;
     int status;
 
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
         size_t i = 0;
+
+        if (WIFSTOPPED(status)) {
+            if (!s->samples.stopped) /* else it is by us */
+                (void)kill(pid, SIGCONT);
+            continue;
+        }
 
         while (i < s->n && s->leader[i] != (int)pid)
             i++;
@@ -225,7 +232,7 @@ static void supervise(struct inside *s, int signals)
 {
     enum jail_setting over;
 
-    sampler_init(&s->samples, s->t->p, &s->t->report, s->mounts.proc);
+    sampler_init(&s->samples, s->t->p, &s->t->report, s->proc);
     for (;;) {
         struct pollfd p[2] = { { s->t->link, POLLIN, 0 }, { signals, POLLIN, 0 } };
         struct signalfd_siginfo ignored;
@@ -249,7 +256,7 @@ static void supervise(struct inside *s, int signals)
 
 void init_run(struct init_task *t)
 {
-    struct inside s = { .t = t, .lock = -1, .mounts = { -1, -1 } };
+    struct inside s = { .t = t, .lock = -1, .proc = -1 };
     struct link_message m;
     struct err e = { 0 };
     int got[PASS_MAX];

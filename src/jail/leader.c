@@ -36,6 +36,7 @@ struct leader {
     struct leader_task *t;
     struct visit_order order;
     struct arena a;
+    pid_t self;
     int slave;  /* the command's terminal, or -1 */
     int signals;
     pid_t command;
@@ -154,7 +155,7 @@ static bool prepare(const struct leader *l, struct err *e)
     const struct leader_task *t = l->t;
     sigset_t none;
 
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != l->self)
         return err_sys(e, "tie the command to the sandbox");
     (void)setpgid(0, 0);
     if (l->slave >= 0)
@@ -336,7 +337,7 @@ void leader_end_children(const int *spare, bool alone)
 
 void leader_run(struct leader_task *t)
 {
-    struct leader l = { .t = t, .slave = -1 };
+    struct leader l = { .t = t, .self = getpid(), .slave = -1 };
     struct link_message over = { .kind = LINK_OVER, .visit = t->visit, .value = NOT_RUN << 8 };
     struct err e = { 0 };
 

@@ -427,6 +427,11 @@ static bool build_proc(struct builder *b, int *out, struct err *e)
     return masked || mask_proc(b, proc, e);
 }
 
+static bool is_whole(const struct builder *b)
+{
+    return b->p->n_paths && b->p->path[0].path.n == 1; /* the host's root directory: all files */
+}
+
 /* ------------------------------------------------------------ names that stay */
 
 /* The writable directory of the host that this entry lies in, if the entry takes away from what may be done there. */
@@ -556,11 +561,6 @@ static bool build_path(struct builder *b, size_t i, struct err *e)
     return true;
 }
 
-static bool is_whole(const struct builder *b)
-{
-    return b->p->n_paths && b->p->path[0].path.n == 1; /* the host's root directory: all files */
-}
-
 /* The new root hangs over the old one's top directory, which every namespace has, until it takes its place. */
 static bool new_root(struct builder *b, struct err *e)
 {
@@ -580,12 +580,12 @@ static bool new_root(struct builder *b, struct err *e)
     return fchdir(b->pool) == 0 || err_sys(e, "enter the memory file system");
 }
 
-static bool build(struct builder *b, struct mounts_made *out, struct err *e)
+static bool build(struct builder *b, int *proc, struct err *e)
 {
     for (size_t i = 0; i < b->p->n_paths; i++)
         if (!build_path(b, i, e))
             return false;
-    return mount_dev(b, e) && build_proc(b, &out->proc, e) && seal_passages(b, e) &&
+    return mount_dev(b, e) && build_proc(b, proc, e) && seal_passages(b, e) &&
            (is_whole(b) || cover_sockets(b, e));
 }
 
@@ -604,19 +604,13 @@ static bool leave_host(const struct builder *b, struct err *e)
     return chdir("/") == 0 || err_sys(e, "enter the new root");
 }
 
-bool mounts_build(const struct jail_policy *p, const struct sources *s, bool terminal, struct jail_report *r,
-                  struct mounts_made *out, struct err *e)
+bool mounts_build(const struct jail_policy *p, const struct sources *s, struct jail_report *r, int *proc, struct err *e)
 {
     struct builder b = { .p = p, .s = s, .r = r, .root = -1, .pool = -1 };
 
-    *out = (struct mounts_made){ -1, -1 };
-    bool ok = new_root(&b, e) && build(&b, out, e);
+    *proc = -1;
+    bool ok = new_root(&b, e) && build(&b, proc, e) && leave_host(&b, e);
 
-    if (ok && terminal) {
-        out->ptmx = open_inside(&b, "dev/pts/ptmx", O_RDWR | O_NOCTTY);
-        ok = out->ptmx >= 0 || err_sys(e, "open a terminal in the sandbox");
-    }
-    ok = ok && leave_host(&b, e);
     fd_close(&b.root);
     fd_close(&b.pool);
     return ok;

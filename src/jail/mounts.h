@@ -14,11 +14,6 @@ struct jail_policy;
 struct jail_report;
 struct sources;
 
-struct mounts_made {
-    int ptmx;       /* opened in the sandbox's own devpts; -1 when no terminal was asked for */
-    int proc;       /* its /proc, for pid 1; -1: none could be mounted */
-};
-
-/* Leaves this process in the new root. `terminal` opens a new one. */
-MUST_USE bool mounts_build(const struct jail_policy *p, const struct sources *s, bool terminal,
-                           struct jail_report *r, struct mounts_made *out, struct err *e);
+/* Leaves this process in the new root. *proc is its /proc, for pid 1; -1: none could be mounted. */
+MUST_USE bool mounts_build(const struct jail_policy *p, const struct sources *s, struct jail_report *r, int *proc,
+                           struct err *e);

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+import cells
+
 from test_sandbox import (LEVELS, NOBODY, OPEN, PYTHON, TIMEOUT, USERS, in_terminal, make_box, read_until,
                           wait_for)
 
@@ -199,7 +201,8 @@ def test_two_sandboxes_do_not_reach_each_other(box, level):
     try:
         there = json.loads(p.stdout.readline())
         assert there == {k: True for k in there} and len(there) == 7
-        beside = json.loads(box.python(LOOK, level=level, env=OPEN).stdout)
+        other = {**OPEN, "BLAST_SANDBOX_FILESYSTEM_MAX_FILE_SIZE": "1G"}  # another policy: not the same sandbox
+        beside = json.loads(box.python(LOOK, level=level, env=other).stdout)
         assert beside == {k: False for k in there}
     finally:
         p.communicate("\n", TIMEOUT)
@@ -363,12 +366,12 @@ def test_nothing_is_left_of_a_launcher_killed_while_it_builds(box, level):
 
 def kill_child(pid, name, looks):
     """After as many looks at it; False when there is none, or when it ended by itself before."""
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+    for child in [j for keeper in cells.children(pid) for j in cells.children(keeper)]:
         try:
             if Path(f"/proc/{child}/comm").read_text() == name + "\n":
                 for _ in range(looks):
                     Path(f"/proc/{child}/status").read_text()
-                os.kill(int(child), signal.SIGKILL)
+                os.kill(child, signal.SIGKILL)
                 return True
         except (FileNotFoundError, ProcessLookupError):
             pass
