@@ -100,8 +100,8 @@ static void lower_priority(void)
     (void)syscall(SYS_ioprio_set, 1 /* this process */, 0, 3 << 13 /* idle */);
 }
 
-/* After fork() in a program with one thread; nothing here allocates. The address space is not limited: mapped files
- * of caches would count. */
+/* After fork_quiet() in a program with one thread; nothing here allocates. The address space is not limited: files of
+ * caches that are mapped would count. */
 NORETURN static void run_child(const struct start *s)
 {
     sigset_t none;
@@ -130,6 +130,25 @@ NORETURN static void run_child(const struct start *s)
     (void)execve(s->argv[0], argv.out, env.out);
     (void)dprintf(2, "cannot run '%s': %s\n", s->argv[0], strerrordesc_np(errno));
     _exit(errno == ENOENT ? 127 : 126);
+}
+
+/* With all signals blocked in the child, until it has let go of the loop's handlers: those write into the loop's pipe,
+ * which is still shared, and a job that is ended at once would end the daemon. */
+static pid_t fork_quiet(void)
+{
+    sigset_t all, before;
+
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, &before);
+    pid_t pid = fork();
+
+    if (pid != 0) {
+        int why = errno;
+
+        (void)sigprocmask(SIG_SETMASK, &before, NULL);
+        errno = why;
+    }
+    return pid;
 }
 
 static bool make_pipe(int fd[2], struct err *e)
@@ -186,7 +205,7 @@ static bool spawn(struct worker *w, const struct worker_spec *spec, struct err *
         .low = spec->priority >= PRIORITY_WATCH,
     };
 
-    w->pid = fork();
+    w->pid = fork_quiet();
     if (w->pid < 0)
         return err_sys(e, "start a process");
     if (w->pid == 0)
