@@ -70,9 +70,18 @@ static bool holds_foreground(const struct server *s)
     return false;
 }
 
+static bool is_missed(const struct server *s)
+{
+    return peers_figures(s->peers)->open > 0 || !scheduler_is_idle(s->scheduler);
+}
+
+/* One who came since and only looks on has changed nothing; when it goes, considered() comes again. */
 static void idled(uv_timer_t *timer)
 {
-    server_end(timer->data, END_STOP, "nobody has needed it for a while");
+    struct server *s = timer->data;
+
+    if (!is_missed(s))
+        server_end(s, END_STOP, "nobody has needed it for a while");
 }
 
 /* After each change: is it time for the new program, and would anybody miss the daemon? */
@@ -88,7 +97,7 @@ static void considered(uv_timer_t *timer)
         server_end(s, END_UPGRADE, "the program was replaced");
         return;
     }
-    if (s->config.idle_ms == 0 || peers_figures(s->peers)->open > 0 || !scheduler_is_idle(s->scheduler))
+    if (s->config.idle_ms == 0 || is_missed(s))
         (void)uv_timer_stop(&s->idle); /* never fails */
     else if (!uv_is_active((const uv_handle_t *)&s->idle))
         (void)uv_timer_start(&s->idle, idled, s->config.idle_ms, 0); /* fails only for a closed handle */

@@ -168,6 +168,15 @@ class Daemon:
         return path.read_text() if path.exists() else ""
 
 
+def activated(daemon, listener, **env):
+    """What systemd does: the listening socket as descriptor 3, and LISTEN_PID."""
+    fd = listener.fileno()
+    hand_over = ("import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID'] = str(os.getpid()); "
+                 "os.execv(sys.argv[2], sys.argv[2:])")
+    return subprocess.Popen([sys.executable, "-c", hand_over, str(fd), daemon.program], pass_fds=[fd],
+                            stdin=subprocess.DEVNULL, env={**daemon.blast.env, "LISTEN_FDS": "1", **env})
+
+
 @contextlib.contextmanager
 def short(path):
     """Another name of a path in a folder, for sockets: theirs have 107 bytes at most."""
@@ -642,14 +651,36 @@ def test_ends_when_nobody_needs_it(daemon, folder):
     until(lambda: not alive(pid), "the end of an idle daemon")
     assert not (daemon.state / "daemon/daemon.sock").exists()
     assert "nobody has needed it" in daemon.log()
-    pid = daemon.start(BLAST_DAEMON_IDLE_MS="300")
+    daemon.start()
     with daemon.client() as c:
         c.call("project.add", path=folder, always=True)
         until(lambda: not c.call("job.list")["jobs"], "the first look at the project")
+    daemon("stop")
+    pid = daemon.start(BLAST_DAEMON_IDLE_MS="300")  # has the project from the beginning
     end = time.monotonic() + 1.5
     while time.monotonic() < end:
         assert alive(pid), "it ended although a project is always watched"
         time.sleep(0.05)
+
+
+def test_one_who_only_looks_on_keeps_it(daemon):
+    """The client is there before the daemon, in the backlog; a daemon that does not see it ends within a millisecond."""
+    path = daemon.blast.cwd / "s"
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+    onlooker = socket.socket(socket.AF_UNIX)
+    onlooker.connect(str(path))
+    onlooker.settimeout(PATIENCE)
+    with onlooker, onlooker.makefile("rw") as lines:
+        p = activated(daemon, listener, BLAST_DAEMON_IDLE_MS="1")
+        for i in range(1000):
+            lines.write(json.dumps({"id": i, "method": "status", "params": {}}) + "\n")
+            lines.flush()
+            line = lines.readline()
+            assert line, f"it ended before request {i}"
+    assert p.wait(PATIENCE) == 0
+    assert "nobody has needed it" in daemon.log()
 
 
 def test_sleeps_when_there_is_nothing_to_do(daemon, blast):
@@ -732,6 +763,7 @@ def test_becomes_the_program_that_replaced_it(daemon, folder):
     assert daemon.pid == pid and alive(pid), "the process is the same one"
     with daemon.client() as c:
         assert [p["path"] for p in c.call("project.list")["projects"]] == [folder]
+        c.call("foreground", path=folder, pid=os.getpid())  # it does not do so of its own accord before it is asked
         shutil.copy2(own / "blastd", own / "new")
         os.rename(own / "new", own / "blastd")
         assert c.call("drain") == {"reexec": True}
@@ -758,7 +790,7 @@ def test_the_log_is_rotated(daemon):
 
 
 def test_the_service_manager_can_start_it(daemon, tmp_path):
-    """What systemd does: a listening socket as descriptor 3, LISTEN_PID, and word when it is ready."""
+    """And gets word when it is ready."""
     path, notify_path = tmp_path / "s", tmp_path / "n"
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
@@ -766,11 +798,7 @@ def test_the_service_manager_can_start_it(daemon, tmp_path):
     notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     notify.bind(str(notify_path))
     notify.settimeout(PATIENCE)
-    fd = listener.fileno()
-    hand_over = ("import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID'] = str(os.getpid()); "
-                 "os.execv(sys.argv[2], sys.argv[2:])")
-    p = subprocess.Popen([sys.executable, "-c", hand_over, str(fd), daemon.program], pass_fds=[fd], stdin=subprocess.DEVNULL,
-                         env={**daemon.blast.env, "LISTEN_FDS": "1", "NOTIFY_SOCKET": str(notify_path)})
+    p = activated(daemon, listener, NOTIFY_SOCKET=str(notify_path))
     try:
         assert notify.recv(100) == b"READY=1"
         with daemon.client() as c:
