@@ -289,7 +289,7 @@ def test_ask_offers_on_a_terminal_and_runs_again(started):
     while time.monotonic() < end and "runs 2" not in text:
         if select.select([fd], [], [], 0.2)[0]:
             try:
-                text += os.read(fd, 4096).decode()
+                text += os.read(fd, 4096).decode(errors="replace")
             except OSError:
                 break
         if "[n]ever" in text and not answered:

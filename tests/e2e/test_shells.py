@@ -15,6 +15,7 @@ import struct
 import subprocess
 import termios
 import time
+from pathlib import Path
 
 import pytest
 
@@ -139,6 +140,19 @@ class Shell:
         """The mark in front of the prompt behind the last command."""
         mark = self.expect(r"(?:^|\n)([^\n]*?)PROMPT> ").group(1)
         return "".join(re.findall(r"\(.*\)", mark))  # zsh and fish put a sign before where output had no line end
+
+    def await_child(self, name):
+        end = time.monotonic() + BOUND
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        while time.monotonic() < end:
+            self.read()
+            for child in children.read_text().split():
+                try:
+                    if Path(f"/proc/{child}/comm").read_text() == name + "\n":
+                        return
+                except (FileNotFoundError, ProcessLookupError):
+                    pass
+        pytest.fail(f"{self.shell} has no child {name}\n{self.seen}")
 
     def ended(self):
         end = time.monotonic() + BOUND
@@ -552,6 +566,7 @@ def test_kill_names_what_runs_and_asks(project, shell):
     with Shell(shell, project) as sh:
         sh("blast start")
         sh("sleep 300 &" if shell == "fish" else "{ sleep 300 & } 2>/dev/null")
+        sh.await_child("sleep")  # before its exec it is no process of the environment
         sh.prompt()
         sh.type("blast kill\r")
         sh.expect(r"end 1 process \(sleep \d+\)\? \[y/N\] ")
