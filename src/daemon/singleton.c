@@ -127,13 +127,16 @@ static bool listen_there(const struct seat *seat, struct arena *a, struct single
     return true;
 }
 
+/* Written over, then cut: an upgraded daemon writes what stands there already but for its build, and is read the while
+ * by those who want to connect. */
 static bool write_lock_file(const struct singleton *s, struct arena *a, struct err *e)
 {
     struct str text = seat_lock_text(s->socket, a);
 
-    if (ftruncate(s->lock_fd, 0) < 0 || lseek(s->lock_fd, 0, SEEK_SET) < 0)
+    if (lseek(s->lock_fd, 0, SEEK_SET) < 0)
         return err_sys(e, "write " SEAT_LOCK);
-    return fd_write_all(s->lock_fd, text.p, text.n, SEAT_LOCK, e);
+    return fd_write_all(s->lock_fd, text.p, text.n, SEAT_LOCK, e) &&
+           (ftruncate(s->lock_fd, (off_t)text.n) == 0 || err_sys(e, "cut " SEAT_LOCK));
 }
 
 bool singleton_take(const struct seat *seat, struct arena *a, struct singleton *s, bool *taken, struct err *e)
