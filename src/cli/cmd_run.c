@@ -87,7 +87,7 @@ bool cmd_run(struct cmd *c, struct err *e)
         return err_exit(e, 125);
     }
     if (inside)
-        return inside_run(c, &w, argv, e);
+        return inside_run(c, &w, argv, NULL, e);
     (void)signal(SIGPIPE, SIG_DFL); /* ours alone: the command gets the usual one */
     execvp(argv[0], argv);
     int why = errno;

@@ -158,7 +158,27 @@ static const char *directory_inside(struct cmd *c, const struct workspace *w, co
     return w->where.dir;
 }
 
-bool inside_run(struct cmd *c, struct workspace *w, char *const *argv, struct err *e)
+/* What activation sets. */
+static const char *const *variables(struct cmd *c, const struct workspace *w, const char *const *more,
+                                    const char *track)
+{
+    size_t n = 3;
+
+    for (const char *const *v = more; v && *v; v++)
+        n++;
+    const char **add = ARENA_ARRAY(c->a, const char *, n + 2);
+
+    add[0] = arena_printf(c->a, "PATH=%s/bin:/usr/local/bin:/usr/bin:/bin", w->env_path).p;
+    add[1] = arena_printf(c->a, "VIRTUAL_ENV=%s", w->env_path).p;
+    add[2] = arena_printf(c->a, "VIRTUAL_ENV_PROMPT=" STR_FMT, STR_ARG(workspace_name(w))).p;
+    for (size_t i = 3; i < n; i++)
+        add[i] = more[i - 3];
+    add[n++] = track; /* or the end */
+    add[n] = NULL;
+    return add;
+}
+
+bool inside_run(struct cmd *c, struct workspace *w, char *const *argv, const char *const *more, struct err *e)
 {
     struct jail_policy p;
     struct jail_result r;
@@ -172,16 +192,9 @@ bool inside_run(struct cmd *c, struct workspace *w, char *const *argv, struct er
     observe_init(&o, w, c->a, &p);
     if (!observe_begin(&o, &track, e))
         return false;
-    const char *add[] = {
-        arena_printf(c->a, "PATH=%s/bin:/usr/local/bin:/usr/bin:/bin", w->env_path).p,
-        arena_printf(c->a, "VIRTUAL_ENV=%s", w->env_path).p,
-        arena_printf(c->a, "VIRTUAL_ENV_PROMPT=" STR_FMT, STR_ARG(workspace_name(w))).p,
-        track,
-        NULL,
-    };
     struct jail_command command = {
         .argv = (const char *const *)(uintptr_t)argv,
-        .env = jail_environment(&p, (const char *const *)(uintptr_t)environ, add, c->a),
+        .env = jail_environment(&p, (const char *const *)(uintptr_t)environ, variables(c, w, more, track), c->a),
         .cwd = directory_inside(c, w, &p),
         .fd = { 0, 1, 2 },
         .reported = say,

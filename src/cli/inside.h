@@ -17,8 +17,10 @@ struct workspace;
 MUST_USE bool inside_wanted(struct cmd *c, struct workspace *w, bool *wanted, struct err *e);
 /* In the command's arena. */
 MUST_USE bool inside_policy(struct cmd *c, const struct workspace *w, struct jail_policy *out, struct err *e);
-/* Runs argv (NULL at the end) and leaves its exit code in c->exit_code. */
-MUST_USE bool inside_run(struct cmd *c, struct workspace *w, char *const *argv, struct err *e);
+/* Runs argv (NULL at the end) and leaves its exit code in c->exit_code. `more`: variables for it beside those that
+ * activation sets, "NAME=value", NULL at the end; NULL: none. */
+MUST_USE bool inside_run(struct cmd *c, struct workspace *w, char *const *argv, const char *const *more,
+                         struct err *e);
 
 /* One line, such as "namespace, network isolated; not enforced: iops_limit". */
 MUST_USE struct str inside_summary(struct arena *a, const struct jail_policy *p, const struct jail_report *r);

@@ -18,7 +18,8 @@
 static bool is_remain(const char *name)
 {
     static const char *const ours[] = { ".gen", ".current",   ".current.tmp", ".lock",
-                                        "bin",  ".gitignore", "lib",          "lib64", STATUS_FILE };
+                                        "bin",  ".gitignore", "lib",          "lib64", STATUS_FILE,
+                                        ".shim", "shims" };
 
     for (size_t i = 0; i < COUNT(ours); i++)
         if (strcmp(name, ours[i]) == 0)

@@ -15,6 +15,7 @@
 #include "install/boot.h"
 #include "install/inplace_apply.h"
 #include "install/roots.h"
+#include "install/shims.h"
 #include "pep/name.h"
 #include "store/store.h"
 
@@ -181,7 +182,7 @@ static bool build(struct env *env, const struct apply_spec *spec, struct generat
     if (!generation_begin(env, &stage, e))
         return false;
     if (!apply_link(env, spec, stage.dir, a, &r->link, e) || !boot_add(env, spec->store, stage.dir, e) ||
-        !roots_add(env, stage.dir, e) || !flush_store(env, spec, e)) {
+        !shims_add(env, stage.dir, e) || !roots_add(env, stage.dir, e) || !flush_store(env, spec, e)) {
         generation_drop(env, &stage);
         return false;
     }
@@ -371,7 +372,7 @@ static bool go_back(struct env *env, struct way_back *w, struct arena *a, struct
         return rebuild(env, w, a, e);
     w->now.content = old->content;
     w->now.only_here = old->only_here;
-    if (!generation_reuse(env, old->tree, &w->now, w->back->durable, e))
+    if (!shims_complete(env, old->tree, e) || !generation_reuse(env, old->tree, &w->now, w->back->durable, e))
         return false;
     roots_tidy(env);
     return true;

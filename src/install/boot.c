@@ -227,6 +227,11 @@ static bool has_mark(int dir, const char *name)
     return str_search(text, STR(SHIM_MARK)) < text.n;
 }
 
+bool boot_is_pip(const char *program)
+{
+    return has_mark(AT_FDCWD, program);
+}
+
 static bool drop(int dir, const char *name, struct err *e)
 {
     return unlinkat(dir, name, 0) == 0 || errno == ENOENT || err_sys(e, "remove %s", name);

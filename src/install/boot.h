@@ -36,5 +36,8 @@ MUST_USE bool boot_add(struct env *env, const struct store *store, int tree, str
 /* Was the current tree made with the settings of env->boot? (The program's path may differ.) */
 MUST_USE bool boot_fits(struct env *env);
 
+/* Is this program the pip that Blast put there? */
+MUST_USE bool boot_is_pip(const char *program);
+
 /* Takes the files out of a prefix that is no generation any more; `site` as in struct env. */
 MUST_USE bool boot_remove(int prefix, struct str site, struct err *e);

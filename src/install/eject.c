@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "env/env.h"
 #include "install/boot.h"
+#include "install/shims.h"
 
 #define DEPTH_MAX 128
 #define CONFIG_MAX ((size_t)64 << 10)
@@ -136,7 +137,7 @@ static bool is_ours(const char *name)
     for (size_t i = 0; i < COUNT(ours); i++)
         if (strcmp(name, ours[i]) == 0)
             return true;
-    return false;
+    return shims_is_name(name);
 }
 
 static bool copy_root(struct eject *x, int to, struct err *e)

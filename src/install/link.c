@@ -11,6 +11,7 @@
 #include "install/merge.h"
 #include "install/place.h"
 #include "install/scripts.h"
+#include "install/shims.h"
 #include "pep/entry_points.h"
 #include "store/store.h"
 
@@ -226,7 +227,9 @@ static bool is_reserved_path(struct str path)
 {
     struct str name = path;
 
-    return str_cut_prefix(&name, STR("bin/")) && entry_point_is_reserved(name);
+    if (str_cut_prefix(&name, STR("bin/")))
+        return entry_point_is_reserved(name);
+    return str_eq(name, STR(SHIMS_FOLDER)) || str_starts(name, STR(SHIMS_FOLDER "/"));
 }
 
 /* What lies aside in the store: programs, headers, data. */

@@ -10,6 +10,7 @@
 #include "env/generation.h"
 #include "env/history.h"
 #include "install/ingest.h"
+#include "install/shims.h"
 #include "pep/name.h"
 #include "store/guard.h"
 #include "store/store.h"
@@ -176,7 +177,7 @@ bool drift_scratch(struct workspace *w, struct env *env, const struct stamp_chan
     if (!store_open(w->dirs.store, &store, e))
         return err_as(e, ERR_CACHE, "open the store");
     bool ok = guard_take(&store, GUARD_SHARED, &guard, e) && describe(w, env, &store, changes, &g, e) &&
-              generation_reuse(env, env->tree, &g, false, e);
+              shims_complete(env, env->tree, e) && generation_reuse(env, env->tree, &g, false, e);
 
     store_close(&store);
     if (!ok)
