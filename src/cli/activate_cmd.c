@@ -14,8 +14,11 @@
 #include "cli/directive.h"
 #include "cli/ui.h"
 #include "env/activate.h"
+#include "env/env.h"
 #include "env/shell_init.h"
 #include "env/shell_text.h"
+#include "install/shims.h"
+#include "jail/compile.h"
 
 #define TEXT_MAX ((size_t)1 << 20)
 
@@ -27,11 +30,13 @@ bool activate_is_active(const struct workspace *w)
 }
 
 /* The shell keeps our process id; what it starts finds it here. */
+#define SUBSHELL_VARIABLE "BLAST_SUBSHELL_PID"
+/* The one that the environment is active in, opened by us or not: cli/cell.h keeps the sandbox for as long. */
 #define SHELL_VARIABLE "BLAST_SHELL_PID"
 
 bool activate_is_subshell(void)
 {
-    const char *pid = getenv(SHELL_VARIABLE);
+    const char *pid = getenv(SUBSHELL_VARIABLE);
     uint64_t n;
 
     return pid && str_to_u64(str_of(pid), &n) && (n == (uint64_t)getppid() || (n && n == (uint64_t)directive.pid));
@@ -46,9 +51,30 @@ struct activate_told activate_told(void)
     return (struct activate_told){ str_of(env), str_of(project ? project : "") };
 }
 
+/* The folder of the environment that goes into PATH: shims where blast.toml asks for a sandbox. An environment that
+ * another tool made has none. */
+static bool programs(const struct workspace *w, bool *shims, struct err *e)
+{
+    *shims = false;
+    /* --dry-run may have made none */
+    return !jail_is_wanted(&w->config) || !env_is_there(w->env_path) || shims_settle(w->env_path, shims, e);
+}
+
+bool activate_settle(const struct workspace *w, struct err *e)
+{
+    bool shims;
+
+    return programs(w, &shims, e);
+}
+
 static bool enter_text(struct cmd *c, const struct workspace *w, enum shell_kind shell, struct buf *out, struct err *e)
 {
+    bool shims;
+
+    if (!programs(w, &shims, e))
+        return false;
     struct shell_enter enter = {
+        .shims = shims,
         .env = str_of(w->env_path),
         .project = str_of(w->where.dir),
         .name = workspace_name(w),
@@ -97,32 +123,53 @@ bool activate_leave_here(struct err *e)
     return true;
 }
 
+/* The last one: shims in the place of bin. What leaves sets PATH back as it was before. */
+#define SHIMS_POSIX "PATH=$VIRTUAL_ENV/shims:${PATH#\"$VIRTUAL_ENV/bin:\"}; export PATH; hash -r 2>/dev/null"
+#define SHIMS_FISH "set -gx PATH \"$VIRTUAL_ENV/shims\" $PATH[2..-1]"
+#define SHIMS_CSH "setenv PATH \"$VIRTUAL_ENV:q/shims:$_BLAST_OLD_PATH:q\"; rehash"
+
+static const struct printed {
+    const char *name;
+    enum activate_shell shell;
+    const char *file, *shims;
+} printed[] = {
+    { "bash", ACTIVATE_POSIX, "activate", SHIMS_POSIX },
+    { "zsh", ACTIVATE_POSIX, "activate", SHIMS_POSIX },
+    { "sh", ACTIVATE_POSIX, "activate", SHIMS_POSIX },
+    { "fish", ACTIVATE_FISH, "activate.fish", SHIMS_FISH },
+    { "csh", ACTIVATE_CSH, "activate.csh", SHIMS_CSH },
+};
+
+static const struct printed *find_printed(struct str shell)
+{
+    for (size_t i = 0; i < COUNT(printed); i++)
+        if (str_eq(shell, str_of(printed[i].name)))
+            return &printed[i];
+    return NULL;
+}
+
+bool activate_has_text(struct str shell, struct err *e)
+{
+    return find_printed(shell) || err_set(e, ERR_CONFIG, "--print knows bash, zsh, sh, fish and csh, not '" STR_FMT "'",
+                                          STR_ARG(shell));
+}
+
 bool activate_text(struct cmd *c, const struct workspace *w, struct str shell, struct str *out, struct err *e)
 {
-    static const struct {
-        const char *name;
-        enum activate_shell shell;
-        const char *file;
-    } shells[] = {
-        { "bash", ACTIVATE_POSIX, "activate" },  { "zsh", ACTIVATE_POSIX, "activate" },
-        { "sh", ACTIVATE_POSIX, "activate" },    { "fish", ACTIVATE_FISH, "activate.fish" },
-        { "csh", ACTIVATE_CSH, "activate.csh" },
-    };
-    AUTO_BUF b;
+    const struct printed *p = find_printed(shell);
+    AUTO_BUF b = { .limit = TEXT_MAX };
+    bool shims;
 
-    buf_init(&b, TEXT_MAX);
-    for (size_t i = 0; i < COUNT(shells); i++) {
-        if (!str_eq(shell, str_of(shells[i].name)))
-            continue;
-        struct str file = arena_printf(c->a, "%s/bin/%s", w->env_path, shells[i].file);
+    if (!p || !programs(w, &shims, e))
+        return !p && activate_has_text(shell, e);
+    struct str file = arena_printf(c->a, "%s/bin/%s", w->env_path, p->file);
 
-        (void)buf_printf(&b, "%s ", shells[i].shell == ACTIVATE_POSIX ? "." : "source");
-        (void)activate_quote(shells[i].shell, file, &b);
-        *out = arena_str(c->a, buf_done(&b));
-        return true;
-    }
-    (void)err_set(e, ERR_CONFIG, "--print knows bash, zsh, sh, fish and csh, not '" STR_FMT "'", STR_ARG(shell));
-    return false;
+    (void)buf_printf(&b, "%s ", p->shell == ACTIVATE_POSIX ? "." : "source");
+    (void)activate_quote(p->shell, file, &b);
+    if (shims)
+        (void)buf_printf(&b, "; %s", p->shims);
+    *out = arena_str(c->a, buf_done(&b));
+    return true;
 }
 
 /* A file without a name that the shell reads at its start: /dev/fd/N. Its last line closes N, so that nothing the shell
@@ -157,9 +204,9 @@ static bool set(const char *name, const char *value, struct err *e)
 
 static bool text_of(struct subshell *s, const char *first, struct err *e)
 {
-    return (buf_str(&s->text, str_of(first)) && shell_init_text(s->kind, false, &s->text) &&
-            enter_text(s->c, s->w, s->kind, &s->text, e)) ||
-           err_set(e, ERR_ENVIRONMENT, "the start file of the shell is too large");
+    if (!buf_str(&s->text, str_of(first)) || !shell_init_text(s->kind, false, &s->text))
+        return err_set(e, ERR_ENVIRONMENT, "the start file of the shell is too large");
+    return enter_text(s->c, s->w, s->kind, &s->text, e);
 }
 
 /* zsh reads its files from one folder: ours, which reads the user's. Both texts are static, so that two starts at once
@@ -219,7 +266,12 @@ static bool become(struct subshell *s, struct err *e)
 static bool become_other(const struct subshell *s, struct err *e)
 {
     const char *old = getenv("PATH");
-    struct str bin = arena_printf(s->c->a, "%s/bin:%s", s->w->env_path, old ? old : "/usr/local/bin:/usr/bin:/bin");
+    bool shims;
+
+    if (!programs(s->w, &shims, e))
+        return false;
+    struct str bin = arena_printf(s->c->a, "%s/%s:%s", s->w->env_path, shims ? SHIMS_FOLDER : "bin",
+                                  old ? old : "/usr/local/bin:/usr/bin:/bin");
 
     if (!set("VIRTUAL_ENV", s->w->env_path, e) || !set("PATH", bin.p, e) || !set("PYTHONHOME", NULL, e))
         return false;
@@ -241,14 +293,23 @@ static void tell_of_shell_init(struct cmd *c, const struct workspace *w, struct 
             str_eq(shell, STR("fish")) ? " | source" : ")\"");
 }
 
+/* The user's own, and its name without folders. */
+static const char *users_shell(struct str *name)
+{
+    const char *shell = getenv("SHELL");
+
+    if (!shell || !*shell)
+        shell = "/bin/sh";
+    const char *slash = strrchr(shell, '/');
+
+    *name = str_of(slash ? slash + 1 : shell);
+    return shell;
+}
+
 bool activate_subshell(struct cmd *c, const struct workspace *w, struct err *e)
 {
-    struct subshell s = { .c = c, .w = w, .shell = getenv("SHELL") };
-
-    if (!s.shell || !*s.shell)
-        s.shell = "/bin/sh";
-    const char *slash = strrchr(s.shell, '/');
-    struct str name = str_of(slash ? slash + 1 : s.shell);
+    struct str name;
+    struct subshell s = { .c = c, .w = w, .shell = users_shell(&name) };
     bool known = shell_find(name, &s.kind);
 
     buf_init(&s.text, TEXT_MAX); /* lives until the shell takes our place */
@@ -256,7 +317,9 @@ bool activate_subshell(struct cmd *c, const struct workspace *w, struct err *e)
     if (known)
         tell_of_shell_init(c, w, name);
     (void)daemon_session_begin(c, w, getpid()); /* the shell keeps our process id */
-    if (!set(SHELL_VARIABLE, arena_printf(c->a, "%ld", (long)getpid()).p, e))
+    const char *own = arena_printf(c->a, "%ld", (long)getpid()).p;
+
+    if (!set(SHELL_VARIABLE, own, e) || !set(SUBSHELL_VARIABLE, own, e))
         return false;
     if (!ui_flush())
         return err_sys(e, "write to standard output");

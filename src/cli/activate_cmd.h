@@ -11,12 +11,16 @@ struct cmd;
 struct err;
 struct workspace;
 
+/* What a shell or an editor will find in the environment, whoever made it, leads to this program. */
+MUST_USE bool activate_settle(const struct workspace *w, struct err *e);
 /* The shell that called us enters or leaves. Only where directive_is_heard(). */
 MUST_USE bool activate_here(struct cmd *c, const struct workspace *w, struct err *e);
 MUST_USE bool activate_leave_here(struct err *e);
 /* Replaces this process by an interactive shell with the environment active. Returns only on failure. */
 MUST_USE bool activate_subshell(struct cmd *c, const struct workspace *w, struct err *e);
-/* What `shell` (bash, zsh, sh, fish, csh) has to evaluate; in the command's arena. ERR_CONFIG for another one. */
+/* What `shell` (bash, zsh, sh, fish, csh) has to evaluate; in the command's arena. The environment is there. ERR_CONFIG
+ * for another one, which the first of the two says beforehand. */
+MUST_USE bool activate_has_text(struct str shell, struct err *e);
 MUST_USE bool activate_text(struct cmd *c, const struct workspace *w, struct str shell, struct str *out,
                             struct err *e);
 /* The process that called us is the shell that activate_subshell() became. */

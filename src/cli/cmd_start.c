@@ -37,6 +37,7 @@ static void print_json(const struct workspace *w, const struct sync_outcome *o, 
     json_write_member_u64(&r.w, "generation", o->seq);
     json_write_member_bool(&r.w, "created", o->made);
     json_write_member_bool(&r.w, "changed", o->apply.changed);
+    json_write_member(&r.w, "enforced", env_layer_enforced(w));
     json_write_member(&r.w, "not_enforced", not_enforced);
     if (activation.n)
         json_write_member(&r.w, "activate", activation);
@@ -58,8 +59,8 @@ static void print_text(struct cmd *c, const struct workspace *w, const struct sy
             o->seq ? arena_printf(c->a, "  generation %u", o->seq).p : "",
             (unsigned long long)ms);
     if (not_enforced.n && o->made) /* said once; blast status says it at any time */
-        ui_note("%ssandbox%s: blast run and builds are inside; not enforced: " STR_FMT, ui_on(stderr, UI_BOLD),
-                ui_on(stderr, UI_PLAIN), STR_ARG(not_enforced));
+        ui_note("%ssandbox%s: " STR_FMT " are inside; not enforced: " STR_FMT, ui_on(stderr, UI_BOLD),
+                ui_on(stderr, UI_PLAIN), STR_ARG(env_layer_enforced(w)), STR_ARG(not_enforced));
 }
 
 static bool activate(struct cmd *c, struct workspace *w, struct err *e)
@@ -127,7 +128,8 @@ bool cmd_start(struct cmd *c, struct err *e)
         return enter_only(c, &w, e);
     if (!write_config(c, &w, &r, e))
         return false;
-    if ((shell.p && !activate_text(c, &w, shell, &activation, e)) || !follow(c, &w, &job, &o, e))
+    if ((shell.p && !activate_has_text(shell, e)) || !follow(c, &w, &job, &o, e) ||
+        (!r.dry_run && !activate_settle(&w, e)) || (shell.p && !activate_text(c, &w, shell, &activation, e)))
         return false;
     common_warnings(&w);
     if (ui.json)

@@ -325,8 +325,8 @@ static void print_text(struct cmd *c, const struct workspace *w, const struct fa
         line("last error", f->last.notice.n ? f->last.notice : STR("the last background sync went wrong"));
     print_daemon(a, &f->daemon);
     line("sandbox", f->not_enforced.n
-                        ? arena_printf(a, "blast run and builds are inside; not enforced: " STR_FMT,
-                                       STR_ARG(f->not_enforced))
+                        ? arena_printf(a, STR_FMT " are inside; not enforced: " STR_FMT,
+                                       STR_ARG(env_layer_enforced(w)), STR_ARG(f->not_enforced))
                         : w->config.found ? STR("all that blast.toml asks for is enforced")
                                           : STR("no blast.toml: nothing is asked for, nothing is enforced"));
     for (size_t i = 0; i < f->n_cells; i++)
@@ -400,6 +400,7 @@ static void print_json(const struct workspace *w, const struct facts *f)
     json_write_array_end(&r.w);
     json_write_member(&r.w, "last_error", f->last.word == STATUS_FAILED ? f->last.notice : STR(""));
     json_write_member_cstr(&r.w, "trust", trust[f->trust.level]);
+    json_write_member(&r.w, "enforced", env_layer_enforced(w));
     json_write_member(&r.w, "not_enforced", f->not_enforced);
     json_write_key(&r.w, STR("sandboxes"));
     json_write_array_begin(&r.w);

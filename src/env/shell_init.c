@@ -66,7 +66,9 @@ static bool quoted_name(enum shell_kind shell, struct str s, struct buf *out)
 bool shell_enter_text(enum shell_kind shell, const struct shell_enter *s, struct buf *out)
 {
     return buf_str(out, STR("_blast_enter")) && quoted(shell, s->env, out) && quoted(shell, s->project, out) &&
-           quoted_name(shell, s->name, out) && buf_str(out, s->stack ? STR(" stack\n") : STR("\n"));
+           quoted_name(shell, s->name, out) &&
+           buf_str(out, s->stack ? STR(" stack") : s->shims ? STR(" alone") : STR("")) &&
+           buf_str(out, s->shims ? STR(" shims\n") : STR("\n"));
 }
 
 bool shell_leave_text(enum shell_kind shell, struct buf *out)

@@ -24,6 +24,7 @@ struct shell_enter {
     struct str project; /* its directory; empty: none */
     struct str name;    /* what the prompt shows; control characters become '?' */
     bool stack;         /* on top of what is active */
+    bool shims;         /* its programs run in the sandbox (install/shims.h) */
 };
 bool shell_enter_text(enum shell_kind shell, const struct shell_enter *s, struct buf *out);
 bool shell_leave_text(enum shell_kind shell, struct buf *out);

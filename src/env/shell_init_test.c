@@ -21,15 +21,15 @@ static void says_one_word_with_every_value_quoted(void **state)
         struct shell_enter enter;
         const char *text;
     } cases[] = {
-        { SHELL_BASH, { STR_INIT("/p/.venv"), STR_INIT("/p"), STR_INIT("app"), false },
+        { SHELL_BASH, { STR_INIT("/p/.venv"), STR_INIT("/p"), STR_INIT("app"), false, false },
           "_blast_enter '/p/.venv' '/p' 'app'\n" },
-        { SHELL_ZSH, { STR_INIT("/it's"), STR_INIT(""), STR_INIT("$(id)"), true },
+        { SHELL_ZSH, { STR_INIT("/it's"), STR_INIT(""), STR_INIT("$(id)"), true, false },
           "_blast_enter '/it'\\''s' '' '$(id)' stack\n" },
-        { SHELL_SH, { STR_INIT("/a\nb"), STR_INIT("/a"), STR_INIT("one\ntwo\033[31m\x7f"), false },
-          "_blast_enter '/a\nb' '/a' 'one?two?[31m?'\n" },
-        { SHELL_FISH, { STR_INIT("/it's"), STR_INIT("/a\\b"), STR_INIT("$x"), true },
-          "_blast_enter '/it\\'s' '/a\\\\b' '$x' stack\n" },
-        { SHELL_PWSH, { STR_INIT("/it's"), STR_INIT("/\xe2\x80\x99$x"), STR_INIT("`n"), false },
+        { SHELL_SH, { STR_INIT("/a\nb"), STR_INIT("/a"), STR_INIT("one\ntwo\033[31m\x7f"), false, true },
+          "_blast_enter '/a\nb' '/a' 'one?two?[31m?' alone shims\n" },
+        { SHELL_FISH, { STR_INIT("/it's"), STR_INIT("/a\\b"), STR_INIT("$x"), true, true },
+          "_blast_enter '/it\\'s' '/a\\\\b' '$x' stack shims\n" },
+        { SHELL_PWSH, { STR_INIT("/it's"), STR_INIT("/\xe2\x80\x99$x"), STR_INIT("`n"), false, false },
           "_blast_enter '/it''s' '/\xe2\x80\x99\xe2\x80\x99$x' '`n'\n" },
     };
 

@@ -1,11 +1,13 @@
 #include "sync/env_layer.h"
 
+#include <unistd.h>
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "install/boot.h"
 #include "install/link.h"
+#include "install/shims.h"
 #include "jail/compile.h"
 #include "lock/lock.h"
 #include "net/url.h"
@@ -412,6 +414,21 @@ bool env_layer_remove(struct workspace *w, struct env *env, struct str_list name
 
 /* ------------------------------------------------------------ what is not enforced */
 
+/* One that another tool made, and that Blast keeps in place, has none (install/shims.h). */
+static bool has_shims(const struct workspace *w)
+{
+    const char *shims = arena_printf(w->a, "%s/" SHIMS_FOLDER, w->env_path).p;
+
+    return !env_is_there(w->env_path) || access(shims, F_OK) == 0;
+}
+
+struct str env_layer_enforced(const struct workspace *w)
+{
+    if (!jail_is_wanted(&w->config))
+        return STR("");
+    return has_shims(w) ? STR("blast run, builds and the environment's programs") : STR("blast run and builds");
+}
+
 struct str env_layer_unenforced(const struct workspace *w)
 {
     const struct config *c = &w->config;
@@ -419,7 +436,9 @@ struct str env_layer_unenforced(const struct workspace *w)
 
     if (!jail_is_wanted(c))
         return STR("");
-    (void)buf_printf(&b, "what you type in an activated shell");
+    (void)buf_printf(&b, "%s", has_shims(w) ? "other programs that you type (git, make), "
+                                              ".venv/bin by its path (editors)"
+                                            : "what you type in an activated shell");
     if (c->origin[CONFIG_KEY_sandbox_filesystem_tracking].layer != CONFIG_DEFAULT)
         (void)buf_printf(&b, ", tracking");
     return arena_str(w->a, buf_done(&b));

@@ -49,6 +49,8 @@ MUST_USE bool env_layer_apply(struct workspace *w, struct env *env, const struct
 MUST_USE bool env_layer_remove(struct workspace *w, struct env *env, struct str_list names, struct str command,
                                struct apply_result *out, struct err *e);
 
+/* What is inside of the sandbox, in one line; n == 0: none is asked for. */
+MUST_USE struct str env_layer_enforced(const struct workspace *w);
 /* What of blast.toml's sandbox this version enforces nowhere, in one line; n == 0: nothing is asked for. What this
  * machine cannot enforce is another matter: `blast sandbox check` tries. */
 MUST_USE struct str env_layer_unenforced(const struct workspace *w);

@@ -186,9 +186,9 @@ def test_start_and_kill_act_on_the_shell_itself(project, shell):
     out = script(shell, project, f"blast start\n{SHOW}\nblast start\npython -c 'import sys; print(sys.prefix)'\n"
                                  f"blast kill\n{SHOW}\nenv\n").split("\n")
     env = str(project.path / ".venv")
-    assert out[:6] == [env, "app", env, str(project.path), f"{env}/bin:{before}", env]
+    assert out[:6] == [env, "app", env, str(project.path), f"{env}/shims:{before}", env]
     assert out[6:11] == ["", "", "", "", before]
-    assert not [line for line in out[11:] if re.match("_?BLAST_(ENV|PROJECT|DIRECTIVE)|VIRTUAL_ENV|_blast", line)]
+    assert not [line for line in out[11:] if re.match("_?BLAST_(ENV|PROJECT|DIRECTIVE|SHELL_PID)|VIRTUAL_ENV|_blast", line)]
 
 
 @pytest.mark.parametrize("shell", POSIX)
@@ -222,11 +222,11 @@ def test_any_path_and_name_is_taken_as_it_is(project, shell, name):
     path.mkdir()
     p = Project(path, project.blast)
     p.write("requirements.txt", "")
-    script(shell, p, "blast start\nblast start\npython -c 'import os, sys\nprint(ascii((sys.prefix, os.environ[\"BLAST_PROJECT\"]"
-                     ", os.environ[\"VIRTUAL_ENV\"])), file=open(\"seen\", \"w\"))'\nblast kill\npython3 -c 'import os\n"
+    script(shell, p, "blast start\nblast start\npython -c 'import os, sys\nprint(ascii((sys.prefix, os.environ[\"VIRTUAL_ENV\"]"
+                     ")), file=open(\"seen\", \"w\"))'\nsh -c 'printf %s \"$BLAST_PROJECT\" >project'\nblast kill\npython3 -c 'import os\n"
                      "print(ascii([os.environ.get(\"VIRTUAL_ENV\"), os.environ[\"PATH\"]]), file=open(\"after\", \"w\"))'\n")
     env = str(path / ".venv")
-    assert p.read("seen") == ascii((env, str(path), env)) + "\n"
+    assert p.read("seen") == ascii((env, env)) + "\n" and p.read("project") == str(path)
     assert p.read("after") == ascii([None, shell_env(p)["PATH"]]) + "\n"
     assert not (path / "hacked").exists()
 
@@ -252,12 +252,12 @@ def test_another_environment_is_switched_to_unless_stacked(project, other, shell
     before = shell_env(project)["PATH"]
     one, two = project.path / ".venv", other.path / ".venv"
     out = script(shell, project, f"blast start\ncd {there}\nblast start\n{SHOW}\nblast kill\n{SHOW}\n").split("\n")
-    assert out[:5] == [str(two), "second", str(two), str(other.path), f"{two}/bin:{before}"]
+    assert out[:5] == [str(two), "second", str(two), str(other.path), f"{two}/shims:{before}"]
     assert out[5:10] == ["", "", "", "", before]
     out = script(shell, project, f"blast start\ncd {there}\nblast start --stack\n{SHOW}\nblast kill\n{SHOW}\nblast kill\n"
                                  f"{SHOW}\n").split("\n")
-    assert out[:5] == [str(two), "second", str(two), str(other.path), f"{two}/bin:{one}/bin:{before}"]
-    assert out[5:10] == [str(one), "app", str(one), str(project.path), f"{one}/bin:{before}"]
+    assert out[:5] == [str(two), "second", str(two), str(other.path), f"{two}/shims:{one}/shims:{before}"]
+    assert out[5:10] == [str(one), "app", str(one), str(project.path), f"{one}/shims:{before}"]
     assert out[10:15] == ["", "", "", "", before]
 
 
@@ -268,7 +268,7 @@ def test_an_environment_of_another_tool_is_left_first(project, pythons, shell):
     source = f"source {foreign}/bin/activate.fish" if shell == "fish" else f". {foreign}/bin/activate"
     before = shell_env(project)["PATH"]
     out = script(shell, project, f"{source}\nblast start\n{SHOW}\nblast kill\n{SHOW}\n").split("\n")
-    assert out[:2] == [str(project.path / ".venv"), "app"] and out[4] == f"{project.path}/.venv/bin:{before}"
+    assert out[:2] == [str(project.path / ".venv"), "app"] and out[4] == f"{project.path}/.venv/shims:{before}"
     assert out[5:10] == ["", "", "", "", before]
 
 
@@ -504,6 +504,7 @@ def test_a_program_that_a_change_brings_is_found_at_once(project, shell):
         sh("blast start")
         assert sh("tool") == "outside"
         (project.path / ".venv/bin/tool").symlink_to(project.path / ".venv/.gen/1000/bin/tool")
+        (project.path / ".venv/shims/tool").symlink_to("../../../.shim")
         (project.path / ".venv/.status").write_text("1000 ok\n")
         sh("true")
         assert sh("tool") == "inside"

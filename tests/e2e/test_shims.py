@@ -1,17 +1,36 @@
-"""The environment's programs by their names in .venv/shims run in the sandbox: blast shim."""
+"""The environment's programs in an activated shell run in the sandbox: .venv/shims, blast shim."""
+import os
+import re
+import shlex
 import shutil
+import socket
 import subprocess
+import sys
 
 import pytest
 
+import cells
 from index_server import make_wheel
-from test_shells import BOUND, shell_env
+from test_sandbox import TOML, wait_for
+from test_shells import ALL, BOUND, POSIX, Shell, init_line, need, other, script, shell_env  # noqa: F401
+
+SLEEP = ("import os, signal, time\nsignal.signal(signal.SIGCONT, lambda *_: os.write(1, b'goes on\\n'))\n"
+         "print('up', flush=True)\ntime.sleep(600)\n")
+WITHOUT = TOML.replace("[sandbox]\n", "[sandbox]\nnetwork_isolation = false\nfilesystem_isolation = false\n"
+                                      "resource_control = false\n")
 
 
 @pytest.fixture(autouse=True)
 def sandbox(program):
     if not (program.parent / "blast-jail").exists():
         pytest.skip("blast-jail is not built")
+
+
+@pytest.fixture
+def secret(project):
+    path = project.blast.cwd / "secret"
+    path.write_text("hidden words\n")
+    return path
 
 
 def direct(project, *words, code=0, **more):
@@ -22,6 +41,138 @@ def direct(project, *words, code=0, **more):
     assert "Sanitizer" not in p.stderr, p.stderr
     assert p.returncode == code, f"{words}\nexit {p.returncode}\n{p.stdout}\n{p.stderr}"
     return p
+
+
+# ------------------------------------------------------------ in an activated shell
+
+@pytest.mark.parametrize("shell", ALL)
+def test_what_is_typed_has_no_files_and_no_network_but_the_sandboxes(project, secret, shell):
+    server = socket.create_server(("127.0.0.1", 0))
+    project.write("read.py", f"print(open({str(secret)!r}).read())\n")
+    project.write("call.py", f"import socket\nsocket.create_connection(('127.0.0.1', {server.getsockname()[1]}))\n")
+    with Shell(shell, project) as sh:
+        sh("blast start")
+        assert sh("command -v python").endswith("/.venv/shims/python")
+        assert "FileNotFoundError" in sh("python read.py", code=1)
+        assert "Error: " in sh("python call.py", code=1)
+        assert sh("python -c 'open(\"made\", \"w\").write(\"here\")'") == ""
+        assert project.read("made") == "here"
+        outside = shlex.quote(sys.executable)  # the control: outside both work
+        assert "hidden words" in sh(f"{outside} read.py")
+        sh(f"{outside} call.py")
+
+
+@pytest.mark.parametrize("shell", ALL)
+def test_the_sandbox_is_one_for_the_shell_and_ends_with_it(project, shell):
+    with Shell(shell, project) as sh:
+        sh("blast start")
+        sh("python -c 'open(\"/tmp/kept\", \"w\").write(\"words\")'")
+        assert sh("python -c 'print(open(\"/tmp/kept\").read())'") == "words"
+        assert sh("blast run cat /tmp/kept") == "words"
+        assert len(cells.jails(project.path)) == 1
+        assert not os.path.exists("/tmp/kept")
+    wait_for(lambda: not cells.jails(project.path))
+
+
+@pytest.mark.parametrize("shell", ALL)
+def test_the_sandbox_ends_with_the_environment_that_is_left(project, shell):
+    with Shell(shell, project) as sh:
+        before = sh("printf '%s\\n' \"$PATH\"")
+        sh("blast start")
+        sh("python -c 0")
+        assert len(cells.jails(project.path)) == 1
+        sh("blast kill --force")
+        wait_for(lambda: not cells.jails(project.path))
+        assert sh("printf '%s\\n' \"$PATH\"") == before
+
+
+@pytest.mark.parametrize("shell", ALL)
+def test_a_shell_within_has_the_shims_whatever_its_start_files_do_to_path(project, shell):
+    project("start")
+    env = project.path / ".venv"
+    active = dict(VIRTUAL_ENV=str(env), VIRTUAL_ENV_PROMPT="app", BLAST_ENV=str(env), BLAST_PROJECT=str(project.path))
+    show = "printf '%s\\n' \"$PATH\" \"$BLAST_SHELL_PID\""
+    own = "$fish_pid" if shell == "fish" else "$$"
+    before = shell_env(project)["PATH"]
+    for path in (before, f"/first:{env}/shims:{before}"):
+        out = script(shell, project, f"{show} {own}\n", PATH=path, BLAST_SHELL_PID="1", **active).split("\n")
+        assert out[0].startswith(f"{env}/shims:") and out[0].count("/.venv/") == 1, out
+        assert out[1] == out[2] != "1", out
+    out = script(shell, project, f"{show}\n", PATH=f"/first:{env}/bin:{before}", **active)
+    assert out.startswith(f"{env}/bin:/first:"), "one that was entered without a sandbox stays so"
+
+
+@pytest.mark.parametrize("shell", ALL)
+def test_stacked_environments_each_have_their_own(project, other, secret, shell):  # noqa: F811
+    project("start")
+    with Shell(shell, project) as sh:
+        sh("blast start")
+        sh(f"cd {shlex.quote(str(other.path))}")
+        sh("blast start --stack")
+        where = "python -c 'import sys; print(sys.prefix)'"
+        assert sh(where) == str(other.path / ".venv")
+        sh("blast kill --force")
+        sh(f"cd {shlex.quote(str(project.path))}")
+        assert sh(where) == str(project.path / ".venv")
+        sh("blast kill --force")
+        assert ".venv" not in sh("printf '%s\\n' \"$PATH\" \"$BLAST_SHELL_PID\"")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_keys_reach_what_runs(project, shell):
+    project.write("sleep.py", SLEEP)
+    with Shell(shell, project) as sh:
+        sh("blast start")
+        sh.prompt()
+        for stop in (False, True):
+            sh.type("python sleep.py\r")
+            sh.expect(r"\bup\b")
+            if stop:
+                sh.type("\x1a")
+                sh.expect(r"(?i)stopped|suspended")
+                sh("true")
+                sh.prompt()
+                sh.type("fg\r")
+                sh.expect("goes on")
+            sh.type("\x03")
+            sh.expect("KeyboardInterrupt")
+            sh.expect("PROMPT> ")
+        assert sh("echo here") == "here"
+
+
+@pytest.mark.parametrize("shell", ALL)
+def test_pip_changes_the_environment_through_blast(project, index, shell):
+    index.add(make_wheel("more", "1.0", entry_points={"more-tool": "more:main"}))
+    index.add(make_wheel("other", "2.0"))
+    with Shell(shell, project, BLAST_INDEX_URL=index.index) as sh:
+        sh("blast start")
+        assert "Successfully installed more-1.0" in sh("pip install more")
+        assert sh("more-tool") == "more 1.0"
+        assert "Successfully installed other-2.0" in sh("python -m pip install other")
+        assert sh("python -c 'import other; print(other.__version__)'") == "2.0"
+        history = sh("blast history")
+        assert "pip install more" in history and "pip install other" in history
+        sh("blast undo 2")
+        sh("more-tool", code=127)
+
+
+@pytest.mark.parametrize("shell", POSIX)
+def test_printed_text_activates_with_the_sandbox(project, secret, shell):
+    text = project("start", "--print", shell if shell != "dash" else "sh").stdout
+    before = shell_env(project)["PATH"]
+    p = subprocess.run([need(shell), *(["-f"] if shell == "zsh" else []), "-c",
+                        f"{text}\nprintf '%s\\n' \"$PATH\"\npython -c 'open({str(secret)!r})' || echo refused\n"
+                        "deactivate\nprintf '%s\\n' \"$PATH\"\n"], cwd=project.path, env=shell_env(project),
+                       capture_output=True, text=True, timeout=BOUND)
+    assert p.stdout.split("\n")[:3] == [f"{project.path}/.venv/shims:{before}", "refused", before], p
+
+
+def test_printed_text_for_fish_activates_with_the_sandbox(project):
+    text = project("start", "--print", "fish").stdout
+    before = shell_env(project)["PATH"]
+    p = subprocess.run([need("fish"), "-c", f"{text}\nstring join : $PATH\ndeactivate\nstring join : $PATH\n"],
+                       cwd=project.path, env=shell_env(project), capture_output=True, text=True, timeout=BOUND)
+    assert p.stdout.split("\n")[:2] == [f"{project.path}/.venv/shims:{before}", before], p
 
 
 # ------------------------------------------------------------ a shim by itself
@@ -58,7 +209,29 @@ def test_it_knows_its_environment_however_it_is_called(project):
     assert "is started by the programs in .venv/shims" in r.stderr
 
 
-def test_a_broken_blast_toml_refuses(project):
+def test_a_program_blast_that_is_gone_is_said_and_nothing_runs_outside(project):
+    project("start")
+    shim = project.path / ".venv/.shim"
+    right = shim.read_text()
+    shim.write_text(re.sub("(?m)^blast=.*", "blast='/nowhere/blast'", right))
+    out = script("bash", project, "PATH=$PWD/.venv/shims:$PATH\npython -c 'print(1)' 2>&1 || echo \"rc $?\"\n")
+    assert "/nowhere/blast, which puts it into the sandbox, is not there" in out and out.endswith("rc 125\n"), out
+    project("start", "--no-activate")
+    assert shim.read_text() == right
+
+
+def test_without_a_sandbox_to_run_in_it_runs_as_it_is(project, secret):
+    project("start")
+    read = f"print(open({str(secret)!r}).read())"
+    direct(project, "python", "-c", read, code=1)
+    project.write("blast.toml", WITHOUT)
+    project("trust", "--yes")
+    assert direct(project, "python", "-c", read).stdout == "hidden words\n\n"
+    out = script("bash", project, "blast start\nprintf '%s\\n' \"$PATH\"\n")
+    assert out.startswith(f"{project.path}/.venv/bin:"), "the shell needs no shims then"
+
+
+def test_a_broken_blast_toml_refuses(project, secret):
     project("start")
     project.write("blast.toml", "[sandbox\n")
     assert "blast.toml" in direct(project, "python", "-c", "print(1)", code=125).stderr
@@ -73,6 +246,10 @@ def test_an_older_generation_gets_them_when_it_comes_back(project, index):
     shutil.rmtree(tree / "shims")  # as an older Blast made it
     project("undo")
     assert direct(project, "demo-tool").stdout == "demo 1.0\n"
+    shutil.rmtree((project.path / ".venv/shims").resolve())
+    (project.path / ".venv/shims").unlink()
+    project("start")
+    assert direct(project, "python", "-c", "print('here')").stdout == "here\n"
 
 
 def test_a_package_cannot_bring_one(project, index):
@@ -85,7 +262,23 @@ def test_a_package_cannot_bring_one(project, index):
     assert not (project.path / ".venv/shims/more").exists() and (project.path / ".venv/share/fine").exists()
 
 
+def test_eject_leaves_none(project):
+    project("start")
+    project("eject", "--yes")
+    assert not (project.path / ".venv/shims").is_symlink() and not (project.path / ".venv/.shim").exists()
+    out = script("bash", project, "blast start\nprintf '%s\\n' \"$PATH\"\n")
+    assert out.startswith(f"{project.path}/.venv/bin:")
+    assert "what you type in an activated shell" in project("status", "--json").json["not_enforced"]
+
+
 def test_the_interpreters_of_this_machine_are_not_looked_for_there(project):
     project("start")
     path = f"{project.path}/.venv/shims:{shell_env(project)['PATH']}"
     assert "shims" not in project("python", "list", env=dict(PATH=path)).stdout
+
+
+def test_what_is_inside_and_what_not_is_said(project):
+    r = project("start")
+    assert "the environment's programs are inside; not enforced: other programs that you type (git, make)" in r.stderr
+    status = project("status", "--json").json
+    assert "programs" in status["enforced"] and ".venv/bin by its path" in status["not_enforced"]

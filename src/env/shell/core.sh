@@ -35,6 +35,7 @@ _blast_leave_foreign() {
     fi
     if [ -n "${VIRTUAL_ENV-}" ]; then
         _blast_path_without "$VIRTUAL_ENV/bin"
+        _blast_path_without "$VIRTUAL_ENV/shims"
         unset VIRTUAL_ENV VIRTUAL_ENV_PROMPT
     fi
 }
@@ -49,7 +50,7 @@ _blast_offer_deactivate() {
 # What is active goes below what comes: _blast_push and _blast_pop keep it under the number of its depth.
 _blast_push() {
     _blast_depth=$((_blast_depth + 1))
-    for _blast_word in VIRTUAL_ENV VIRTUAL_ENV_PROMPT _blast_env _blast_project _blast_name; do
+    for _blast_word in VIRTUAL_ENV VIRTUAL_ENV_PROMPT _blast_env _blast_project _blast_name _blast_bin; do
         eval "_blast_${_blast_depth}_$_blast_word=\${$_blast_word-}"
     done
     _blast_env=
@@ -57,7 +58,7 @@ _blast_push() {
 
 _blast_pop() {
     [ "$_blast_depth" -gt 0 ] || return 0
-    for _blast_word in VIRTUAL_ENV VIRTUAL_ENV_PROMPT _blast_env _blast_project _blast_name; do
+    for _blast_word in VIRTUAL_ENV VIRTUAL_ENV_PROMPT _blast_env _blast_project _blast_name _blast_bin; do
         eval "$_blast_word=\${_blast_${_blast_depth}_$_blast_word-}; unset _blast_${_blast_depth}_$_blast_word"
     done
     _blast_depth=$((_blast_depth - 1))
@@ -65,8 +66,8 @@ _blast_pop() {
     [ -n "$VIRTUAL_ENV" ] || unset VIRTUAL_ENV
     [ -n "$VIRTUAL_ENV_PROMPT" ] || unset VIRTUAL_ENV_PROMPT
     if [ -n "$_blast_env" ]; then
-        BLAST_ENV=$_blast_env BLAST_PROJECT=$_blast_project
-        export BLAST_ENV BLAST_PROJECT
+        BLAST_ENV=$_blast_env BLAST_PROJECT=$_blast_project BLAST_SHELL_PID=$$
+        export BLAST_ENV BLAST_PROJECT BLAST_SHELL_PID
     fi
 }
 
@@ -82,8 +83,11 @@ _blast_leave() {
     if [ "${BLAST_ENV-}" = "$_blast_env" ]; then
         unset BLAST_ENV BLAST_PROJECT
     fi
-    _blast_path_without "$_blast_env/bin"
-    _blast_env= _blast_project= _blast_name= _blast_by_cd=
+    if [ "${BLAST_SHELL_PID-}" = "$$" ]; then
+        unset BLAST_SHELL_PID
+    fi
+    _blast_path_without "$_blast_bin"
+    _blast_env= _blast_project= _blast_name= _blast_bin= _blast_by_cd=
     _blast_pop
     if [ -z "$_blast_env" ]; then
         if [ -n "$_blast_home" ] && [ -z "${PYTHONHOME+set}" ]; then
@@ -101,10 +105,13 @@ _blast_leave() {
     _blast_mark_off
 }
 
-# _blast_enter ENVIRONMENT PROJECT NAME [stack]
+# _blast_enter ENVIRONMENT PROJECT NAME [stack|alone [shims]]; with shims its programs run in the sandbox, and bin is
+# not in PATH behind them: what has no shim is not found, rather than run outside.
 _blast_enter() {
     if [ "$_blast_env" = "$1" ] && [ "${VIRTUAL_ENV-}" = "$1" ]; then
-        _blast_path_front "$1/bin"
+        [ "$_blast_bin" = "$1/${5-bin}" ] || _blast_path_without "$_blast_bin"
+        _blast_bin=$1/${5-bin}
+        _blast_path_front "$_blast_bin"
         _blast_by_cd=
         _blast_mark_on
         return 0
@@ -121,10 +128,11 @@ _blast_enter() {
         _blast_conda_said=1
         printf '%s\n' "blast: conda's '${CONDA_DEFAULT_ENV:-$CONDA_PREFIX}' is active as well: its variables stay, its programs come after the environment's" >&2
     fi
-    _blast_env=$1 _blast_project=$2 _blast_name=$3
+    _blast_env=$1 _blast_project=$2 _blast_name=$3 _blast_bin=$1/${5-bin}
     VIRTUAL_ENV=$1 VIRTUAL_ENV_PROMPT=$3 BLAST_ENV=$1 BLAST_PROJECT=$2
-    export VIRTUAL_ENV VIRTUAL_ENV_PROMPT BLAST_ENV BLAST_PROJECT
-    _blast_path_front "$1/bin"
+    BLAST_SHELL_PID=$$ # the sandbox of what is run in the environment stays for as long as this shell
+    export VIRTUAL_ENV VIRTUAL_ENV_PROMPT BLAST_ENV BLAST_PROJECT BLAST_SHELL_PID
+    _blast_path_front "$_blast_bin"
     if [ -n "${PYTHONHOME-}" ]; then
         _blast_home=$PYTHONHOME
     fi
@@ -166,7 +174,9 @@ _blast_choose() {
     [ "$_blast_way" = ask ] || return 0
     [ -z "${BLAST_SUBSHELL-}" ] || _blast_way=plain # a shell of its own needs no word to this one
     for _blast_word in "$@"; do
-        [ "$_blast_word" != --subshell ] || _blast_way=plain
+        case $_blast_word in
+        --subshell) _blast_way=plain ;;
+        esac
     done
 }
 
@@ -207,15 +217,29 @@ _blast_look() {
     fi
 }
 
+# Which of the two stands in PATH; where start files made PATH anew, the one with the sandbox.
+_blast_find_bin() {
+    _blast_bin=$BLAST_ENV/bin
+    case :$PATH: in
+    *":$BLAST_ENV/shims:"*) _blast_bin=$BLAST_ENV/shims ;;
+    *":$BLAST_ENV/bin:"*) ;;
+    *) [ ! -d "$BLAST_ENV/shims" ] || _blast_bin=$BLAST_ENV/shims ;;
+    esac
+}
+
 # A shell within an active one, or in its place (exec), goes on with the environment when it is its user's own.
 _blast_adopt() {
     [ -n "${BLAST_ENV-}" ] && [ "${VIRTUAL_ENV-}" = "$BLAST_ENV" ] || return 0
     if [ ! -e "$BLAST_ENV" ]; then
         _blast_path_without "$BLAST_ENV/bin"
-        unset VIRTUAL_ENV VIRTUAL_ENV_PROMPT BLAST_ENV BLAST_PROJECT
+        _blast_path_without "$BLAST_ENV/shims"
+        unset VIRTUAL_ENV VIRTUAL_ENV_PROMPT BLAST_ENV BLAST_PROJECT BLAST_SHELL_PID
     elif [ -O "$BLAST_ENV" ]; then
         _blast_env=$BLAST_ENV _blast_project=${BLAST_PROJECT-} _blast_name=${VIRTUAL_ENV_PROMPT-}
-        _blast_path_front "$_blast_env/bin"
+        BLAST_SHELL_PID=$$
+        export BLAST_SHELL_PID
+        _blast_find_bin
+        _blast_path_front "$_blast_bin"
         _blast_offer_deactivate
         _blast_mark_on
     fi
@@ -225,6 +249,7 @@ _blast_adopt() {
 _blast_begin() {
     [ "${_blast_pid-}" != "$$" ] || return 0
     _blast_pid=$$ _blast_env= _blast_project= _blast_name= _blast_home= _blast_own_deactivate= _blast_conda_said=
+    _blast_bin=
     _blast_depth=0 _blast_seq= _blast_said= _blast_mark= _blast_by_cd= _blast_last= _blast_at= _blast_pwd= _blast_auto=
     _blast_list= _blast_word= _blast_text= _blast_rc=0 _blast_way= _blast_after=
     _blast_adopt

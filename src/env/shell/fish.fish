@@ -24,6 +24,7 @@ function _blast_leave_foreign
     end
     if test -n "$VIRTUAL_ENV"
         _blast_path_without $VIRTUAL_ENV/bin
+        _blast_path_without $VIRTUAL_ENV/shims
         set -e VIRTUAL_ENV
         set -e VIRTUAL_ENV_PROMPT
     end
@@ -38,21 +39,23 @@ function _blast_offer_deactivate
     end
 end
 
-# What is active goes below what comes: five elements of one list.
+# What is active goes below what comes: six elements of one list.
 function _blast_push
-    set -g _blast_below "$VIRTUAL_ENV" "$VIRTUAL_ENV_PROMPT" "$_blast_env" "$_blast_project" "$_blast_name" $_blast_below
+    set -g _blast_below "$VIRTUAL_ENV" "$VIRTUAL_ENV_PROMPT" "$_blast_env" "$_blast_project" "$_blast_name" "$_blast_bin" \
+        $_blast_below
     set -g _blast_env ''
 end
 
 function _blast_pop
-    test (count $_blast_below) -ge 5
+    test (count $_blast_below) -ge 6
     or return
     set -gx VIRTUAL_ENV $_blast_below[1]
     set -gx VIRTUAL_ENV_PROMPT $_blast_below[2]
     set -g _blast_env $_blast_below[3]
     set -g _blast_project $_blast_below[4]
     set -g _blast_name $_blast_below[5]
-    set -e _blast_below[1..5]
+    set -g _blast_bin $_blast_below[6]
+    set -e _blast_below[1..6]
     test -n "$VIRTUAL_ENV"
     or set -e VIRTUAL_ENV
     test -n "$VIRTUAL_ENV_PROMPT"
@@ -60,6 +63,7 @@ function _blast_pop
     if test -n "$_blast_env"
         set -gx BLAST_ENV $_blast_env
         set -gx BLAST_PROJECT $_blast_project
+        set -gx BLAST_SHELL_PID $fish_pid
     end
 end
 
@@ -76,8 +80,11 @@ function _blast_leave
         set -e BLAST_ENV
         set -e BLAST_PROJECT
     end
-    _blast_path_without $_blast_env/bin
+    test "$BLAST_SHELL_PID" = $fish_pid
+    and set -e BLAST_SHELL_PID
+    _blast_path_without $_blast_bin
     set -g _blast_env ''
+    set -g _blast_bin ''
     set -g _blast_by_cd ''
     _blast_pop
     if test -z "$_blast_env"
@@ -93,10 +100,17 @@ function _blast_leave
     return 0
 end
 
-# _blast_enter ENVIRONMENT PROJECT NAME [stack]
+# _blast_enter ENVIRONMENT PROJECT NAME [stack|alone [shims]]; with shims its programs run in the sandbox, and bin is
+# not in PATH behind them: what has no shim is not found, rather than run outside.
 function _blast_enter
+    set -l bin $argv[1]/bin
+    test "$argv[5]" = shims
+    and set bin $argv[1]/shims
     if test "$_blast_env" = "$argv[1]" -a "$VIRTUAL_ENV" = "$argv[1]"
-        _blast_path_front $argv[1]/bin
+        test "$_blast_bin" = "$bin"
+        or _blast_path_without $_blast_bin
+        set -g _blast_bin $bin
+        _blast_path_front $bin
         set -g _blast_by_cd ''
         return
     end
@@ -121,7 +135,9 @@ function _blast_enter
     set -gx VIRTUAL_ENV_PROMPT $argv[3]
     set -gx BLAST_ENV $argv[1]
     set -gx BLAST_PROJECT $argv[2]
-    _blast_path_front $argv[1]/bin
+    set -gx BLAST_SHELL_PID $fish_pid # the sandbox of what is run in the environment stays for as long as this shell
+    set -g _blast_bin $bin
+    _blast_path_front $bin
     if set -q PYTHONHOME
         set -g _blast_home $PYTHONHOME
         set -e PYTHONHOME
@@ -259,7 +275,7 @@ end
 
 # A shell within an active one, or in its place (exec), goes on with the environment when it is its user's own.
 if test "$_blast_pid" != $fish_pid
-    for name in env project name home own_deactivate conda_said said mark by_cd last pwd auto file
+    for name in env project name bin home own_deactivate conda_said said mark by_cd last pwd auto file
         set -g _blast_$name ''
     end
     set -g _blast_pid $fish_pid
@@ -267,14 +283,20 @@ if test "$_blast_pid" != $fish_pid
     if test -n "$BLAST_ENV" -a "$VIRTUAL_ENV" = "$BLAST_ENV"
         if not test -e $BLAST_ENV
             _blast_path_without $BLAST_ENV/bin
-            for name in VIRTUAL_ENV VIRTUAL_ENV_PROMPT BLAST_ENV BLAST_PROJECT
+            _blast_path_without $BLAST_ENV/shims
+            for name in VIRTUAL_ENV VIRTUAL_ENV_PROMPT BLAST_ENV BLAST_PROJECT BLAST_SHELL_PID
                 set -e $name
             end
         else if test -O $BLAST_ENV
             set -g _blast_env $BLAST_ENV
             set -g _blast_project "$BLAST_PROJECT"
             set -g _blast_name "$VIRTUAL_ENV_PROMPT"
-            _blast_path_front $_blast_env/bin
+            set -gx BLAST_SHELL_PID $fish_pid
+            set -g _blast_bin $BLAST_ENV/bin # where start files made PATH anew, the one with the sandbox
+            if contains -- $BLAST_ENV/shims $PATH; or not contains -- $BLAST_ENV/bin $PATH; and test -d $BLAST_ENV/shims
+                set -g _blast_bin $BLAST_ENV/shims
+            end
+            _blast_path_front $_blast_bin
             _blast_offer_deactivate
             _blast_mark_on
         end

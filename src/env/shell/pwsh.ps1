@@ -16,13 +16,14 @@ function global:_blast_leave {
         $env:VIRTUAL_ENV = $null
     }
     if ($env:BLAST_ENV -ceq $s.Env) { $env:BLAST_ENV = $null; $env:BLAST_PROJECT = $null }
-    _blast_path_without "$($s.Env)/bin"
+    if ($env:BLAST_SHELL_PID -ceq "$PID") { $env:BLAST_SHELL_PID = $null }
+    _blast_path_without $s.Bin
     $s.Env = ''
     if ($s.Below.Count) {
         $old = $s.Below.Pop()
-        $s.Env = $old.Env; $s.Project = $old.Project; $s.Name = $old.Name
+        $s.Env = $old.Env; $s.Project = $old.Project; $s.Name = $old.Name; $s.Bin = $old.Bin
         if ($old.VirtualEnv) { $env:VIRTUAL_ENV = $old.VirtualEnv; $env:VIRTUAL_ENV_PROMPT = $old.Prompt }
-        if ($old.Env) { $env:BLAST_ENV = $old.Env; $env:BLAST_PROJECT = $old.Project }
+        if ($old.Env) { $env:BLAST_ENV = $old.Env; $env:BLAST_PROJECT = $old.Project; $env:BLAST_SHELL_PID = "$PID" }
     }
     if (-not $s.Env) {
         if ($s.Home -and -not $env:PYTHONHOME) { $env:PYTHONHOME = $s.Home }
@@ -32,27 +33,37 @@ function global:_blast_leave {
     }
 }
 
-# _blast_enter ENVIRONMENT PROJECT NAME [stack]
-function global:_blast_enter([string]$Environment, [string]$Project, [string]$Name, [string]$How) {
+# _blast_enter ENVIRONMENT PROJECT NAME [stack|alone [shims]]; with shims its programs run in the sandbox, and bin is
+# not in PATH behind them: what has no shim is not found, rather than run outside.
+function global:_blast_enter([string]$Environment, [string]$Project, [string]$Name, [string]$How, [string]$Bin = 'bin') {
     $s = $global:BlastState
-    if ($s.Env -ceq $Environment -and $env:VIRTUAL_ENV -ceq $Environment) { return }
+    if ($s.Env -ceq $Environment -and $env:VIRTUAL_ENV -ceq $Environment) {
+        _blast_path_without $s.Bin
+        $s.Bin = "$Environment/$Bin"
+        $env:PATH = "$($s.Bin):$($env:PATH)"
+        return
+    }
     if ($How -eq 'stack' -and $env:VIRTUAL_ENV) {
         $s.Below.Push(@{ VirtualEnv = $env:VIRTUAL_ENV; Prompt = $env:VIRTUAL_ENV_PROMPT
-                         Env = $s.Env; Project = $s.Project; Name = $s.Name })
+                         Env = $s.Env; Project = $s.Project; Name = $s.Name; Bin = $s.Bin })
     } else {
         while ($s.Env) { _blast_leave }
         if ($env:VIRTUAL_ENV -and (Test-Path Function:\deactivate)) { deactivate }
-        if ($env:VIRTUAL_ENV) { _blast_path_without "$($env:VIRTUAL_ENV)/bin" }
+        if ($env:VIRTUAL_ENV) {
+            _blast_path_without "$($env:VIRTUAL_ENV)/bin"
+            _blast_path_without "$($env:VIRTUAL_ENV)/shims"
+        }
     }
     if ($env:CONDA_PREFIX -and -not $s.CondaSaid) {
         $s.CondaSaid = $true
         [Console]::Error.WriteLine("blast: conda is active as well: its variables stay, its programs come after the environment's")
     }
-    $s.Env = $Environment; $s.Project = $Project; $s.Name = $Name
+    $s.Env = $Environment; $s.Project = $Project; $s.Name = $Name; $s.Bin = "$Environment/$Bin"
     $env:VIRTUAL_ENV = $Environment; $env:VIRTUAL_ENV_PROMPT = $Name
     $env:BLAST_ENV = $Environment; $env:BLAST_PROJECT = $Project
-    _blast_path_without "$Environment/bin"
-    $env:PATH = "$Environment/bin:$($env:PATH)"
+    $env:BLAST_SHELL_PID = "$PID" # the sandbox of what is run in the environment stays for as long as this shell
+    _blast_path_without $s.Bin
+    $env:PATH = "$($s.Bin):$($env:PATH)"
     if ($env:PYTHONHOME) { $s.Home = $env:PYTHONHOME; $env:PYTHONHOME = $null }
     if (-not (Test-Path Function:\deactivate)) {
         function global:deactivate { _blast_leave }
@@ -123,7 +134,8 @@ function global:_blast_ask([string[]]$Words) {
 
 function global:blast {
     $word = $args | Where-Object { "$_" -notlike '-*' } | Select-Object -First 1
-    if ($word -cin 'start', 'kill' -and $args -cnotcontains '--subshell' -and -not $env:BLAST_SUBSHELL) {
+    $own = $args -ccontains '--subshell' -or $env:BLAST_SUBSHELL
+    if ($word -cin 'start', 'kill' -and -not $own) {
         _blast_ask @($args | ForEach-Object { "$_" })
     } else {
         & (Get-Command -CommandType Application -TotalCount 1 blast).Source @args
@@ -131,7 +143,7 @@ function global:blast {
 }
 
 if (-not (Test-Path Variable:Global:BlastState)) {
-    $global:BlastState = @{ Env = ''; Project = ''; Name = ''; Home = ''; Said = ''; Pwd = ''; Last = ''; ByCd = $false
+    $global:BlastState = @{ Env = ''; Project = ''; Name = ''; Bin = ''; Home = ''; Said = ''; Pwd = ''; Last = ''; ByCd = $false
                             OwnDeactivate = $false; CondaSaid = $false; Auto = $false
                             Below = [System.Collections.Generic.Stack[object]]::new()
                             Prompt = $function:prompt }
@@ -141,7 +153,11 @@ if (-not (Test-Path Variable:Global:BlastState)) {
     }
     if ($env:BLAST_ENV -and $env:VIRTUAL_ENV -ceq $env:BLAST_ENV -and (Test-Path -LiteralPath $env:BLAST_ENV)) {
         $name, $project = $env:VIRTUAL_ENV_PROMPT, $env:BLAST_PROJECT
+        $entries = $env:PATH -split ':'
+        $bin = 'bin' # where start files made PATH anew, the one with the sandbox
+        if ($entries -ccontains "$($env:BLAST_ENV)/shims" -or ($entries -cnotcontains "$($env:BLAST_ENV)/bin" -and
+                (Test-Path -LiteralPath "$($env:BLAST_ENV)/shims"))) { $bin = 'shims' }
         $env:VIRTUAL_ENV = $null
-        _blast_enter $env:BLAST_ENV $project $name
+        _blast_enter $env:BLAST_ENV $project $name alone $bin
     }
 }
