@@ -12,6 +12,7 @@
 #include "cli/common.h"
 #include "cli/daemon_link.h"
 #include "cli/directive.h"
+#include "cli/inside.h"
 #include "cli/ui.h"
 #include "env/activate.h"
 #include "env/env.h"
@@ -325,4 +326,74 @@ bool activate_subshell(struct cmd *c, const struct workspace *w, struct err *e)
         return err_sys(e, "write to standard output");
     (void)signal(SIGPIPE, SIG_DFL); /* ours alone */
     return known ? become(&s, e) : become_other(&s, e);
+}
+
+/* ------------------------------------------------------------ inside */
+
+/* The prompt of a shell that takes it from a variable: it goes to a terminal, and neither zsh may read it as orders. */
+static const char *prompt_inside(struct cmd *c, const struct workspace *w)
+{
+    struct str name = workspace_name(w);
+    AUTO_BUF b = { .limit = 4096 };
+
+    (void)buf_str(&b, STR("PS1=("));
+    for (size_t i = 0; i < MIN(name.n, (size_t)256); i++) {
+        unsigned char k = (unsigned char)name.p[i];
+
+        (void)buf_char(&b, k < ' ' || k == 0x7f ? '?' : (char)k);
+        if (k == '%')
+            (void)buf_char(&b, '%');
+    }
+    (void)buf_str(&b, STR(") %~ %# "));
+    return arena_cstr(c->a, buf_done(&b));
+}
+
+/* The user's start files are not inside; each shell that knows a way reads the environment's activate. */
+static void words_inside(struct cmd *c, const struct workspace *w, const char *shell, const char *argv[6],
+                         const char *more[4])
+{
+    const char *script = arena_printf(c->a, "%s/bin/activate", w->env_path).p;
+    enum shell_kind kind = SHELL_PWSH;
+    struct str name;
+    AUTO_BUF fish = { .limit = TEXT_MAX };
+    size_t n = 0, k = 0;
+
+    (void)users_shell(&name);
+    (void)!shell_find(name, &kind); /* of another one we know nothing, as of PowerShell */
+    argv[n++] = shell;
+    more[k++] = arena_printf(c->a, "SHELL=%s", shell).p;
+    if (kind == SHELL_BASH) {
+        argv[n++] = "--rcfile";
+        argv[n++] = script;
+    } else if (kind == SHELL_SH) {
+        more[k++] = arena_printf(c->a, "ENV=%s", script).p;
+    } else if (kind == SHELL_ZSH) {
+        argv[n++] = "-f"; /* else it asks a user without start files whether to make some */
+        more[k++] = prompt_inside(c, w);
+    } else if (kind == SHELL_FISH) {
+        (void)buf_str(&fish, STR("source "));
+        (void)activate_quote(ACTIVATE_FISH, str_of(arena_printf(c->a, "%s.fish", script).p), &fish);
+        argv[n++] = "-C";
+        argv[n++] = arena_cstr(c->a, buf_done(&fish));
+    }
+    argv[n++] = "-i";
+    argv[n] = NULL;
+    more[k] = NULL;
+}
+
+bool activate_inside(struct cmd *c, struct workspace *w, struct err *e)
+{
+    const char *argv[6], *more[4];
+    struct str name;
+
+    if (!jail_is_wanted(&w->config)) {
+        (void)err_set(e, ERR_CONFIG, "there is no sandbox to open a shell in: blast.toml asks for none");
+        return err_hint(e, "[sandbox] network_isolation, filesystem_isolation or resource_control ask for one");
+    }
+    words_inside(c, w, users_shell(&name), argv, more);
+    ui_note("a shell inside the sandbox: exit leaves it; blast install and the like are for another terminal");
+    (void)daemon_session_begin(c, w, getpid());
+    if (!ui_flush())
+        return err_sys(e, "write to standard output");
+    return inside_run(c, w, (char *const *)(uintptr_t)argv, more, e);
 }

@@ -18,6 +18,8 @@ MUST_USE bool activate_here(struct cmd *c, const struct workspace *w, struct err
 MUST_USE bool activate_leave_here(struct err *e);
 /* Replaces this process by an interactive shell with the environment active. Returns only on failure. */
 MUST_USE bool activate_subshell(struct cmd *c, const struct workspace *w, struct err *e);
+/* Runs an interactive shell in the sandbox and leaves its exit code in c->exit_code. */
+MUST_USE bool activate_inside(struct cmd *c, struct workspace *w, struct err *e);
 /* What `shell` (bash, zsh, sh, fish, csh) has to evaluate; in the command's arena. The environment is there. ERR_CONFIG
  * for another one, which the first of the two says beforehand. */
 MUST_USE bool activate_has_text(struct str shell, struct err *e);

@@ -62,7 +62,8 @@ bool cmd_run(struct cmd *c, struct err *e)
     }
     if (!common_open(c, &r, &w, e) || !common_check_lists(c, &w, e))
         return err_exit(e, 125);
-    bool ready = option_flag(&c->options, OPT_NO_SYNC) ? env_is_there(w.env_path) : sync_first(c, &w, e);
+    bool within = inside_is(&w); /* called by what runs in the sandbox already */
+    bool ready = within || option_flag(&c->options, OPT_NO_SYNC) ? env_is_there(w.env_path) : sync_first(c, &w, e);
 
     if (!ready && e->kind == ERR_NONE) {
         (void)err_set(e, ERR_ENVIRONMENT, "there is no environment at '%s'", w.env_path);
@@ -72,7 +73,7 @@ bool cmd_run(struct cmd *c, struct err *e)
         return err_exit(e, 125);
     bool inside = false;
 
-    if (!inside_wanted(c, &w, &inside, e))
+    if (!within && !inside_wanted(c, &w, &inside, e))
         return false;
     common_warnings(&w);
     char **argv = ARENA_ARRAY(c->a, char *, n + 1);

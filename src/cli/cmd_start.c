@@ -67,6 +67,8 @@ static bool activate(struct cmd *c, struct workspace *w, struct err *e)
 {
     if (option_flag(&c->options, OPT_NO_ACTIVATE))
         return true;
+    if (option_flag(&c->options, OPT_INSIDE))
+        return activate_inside(c, w, e);
     bool active = activate_is_active(w);
 
     if (directive_is_heard() && !option_flag(&c->options, OPT_SUBSHELL)) {

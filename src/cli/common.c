@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "cli/changes.h"
 #include "cli/daemon_link.h"
+#include "cli/inside.h"
 #include "cli/progress.h"
 #include "cli/ui.h"
 #include "env/env.h"
@@ -94,10 +95,29 @@ void common_request(struct cmd *c, struct request *out)
     };
 }
 
+/* What Blast keeps of an environment is not shown in its sandbox. Some commands need only the project's files. */
+static bool may_be_inside(const struct cmd *c, const struct workspace *w, struct err *e)
+{
+    static const char *const readers[] = { "config", "import", "list", "run", "tree" };
+
+    if (!inside_is(w))
+        return true;
+    for (size_t i = 0; i < COUNT(readers); i++)
+        if (strcmp(c->command->name, readers[i]) == 0)
+            return true;
+    (void)err_set(e, ERR_ENVIRONMENT, "blast %s does not work inside the sandbox of '%s'", c->command->name,
+                  w->env_path);
+    return err_hint(e, "in another terminal, or behind `exit`");
+}
+
 bool common_open(struct cmd *c, const struct request *r, struct workspace *out, struct err *e)
 {
     if (!workspace_open(r, c->a, out, e))
         return false;
+    if (!may_be_inside(c, out, e)) {
+        workspace_close(out);
+        return false;
+    }
     if ((c->command->where & (W_CHANGE | W_RUN)) && !r->dry_run)
         daemon_foreground(c, out); /* background work on the environment makes way for the user's command */
     return true;

@@ -14,6 +14,8 @@
 #include "jail/run.h"
 #include "sync/trust.h"
 
+#define MARK "BLAST_SANDBOX" /* the environment whose sandbox it is */
+
 bool inside_wanted(struct cmd *c, struct workspace *w, bool *wanted, struct err *e)
 {
     struct trust trust;
@@ -158,11 +160,18 @@ static const char *directory_inside(struct cmd *c, const struct workspace *w, co
     return w->where.dir;
 }
 
-/* What activation sets. */
+bool inside_is(const struct workspace *w)
+{
+    const char *env = getenv(MARK);
+
+    return env && strcmp(env, w->env_path) == 0;
+}
+
+/* What activation sets, and the mark for a blast that is called inside. */
 static const char *const *variables(struct cmd *c, const struct workspace *w, const char *const *more,
                                     const char *track)
 {
-    size_t n = 3;
+    size_t n = 4;
 
     for (const char *const *v = more; v && *v; v++)
         n++;
@@ -171,8 +180,9 @@ static const char *const *variables(struct cmd *c, const struct workspace *w, co
     add[0] = arena_printf(c->a, "PATH=%s/bin:/usr/local/bin:/usr/bin:/bin", w->env_path).p;
     add[1] = arena_printf(c->a, "VIRTUAL_ENV=%s", w->env_path).p;
     add[2] = arena_printf(c->a, "VIRTUAL_ENV_PROMPT=" STR_FMT, STR_ARG(workspace_name(w))).p;
-    for (size_t i = 3; i < n; i++)
-        add[i] = more[i - 3];
+    add[3] = arena_printf(c->a, MARK "=%s", w->env_path).p;
+    for (size_t i = 4; i < n; i++)
+        add[i] = more[i - 4];
     add[n++] = track; /* or the end */
     add[n] = NULL;
     return add;

@@ -21,6 +21,8 @@ MUST_USE bool inside_policy(struct cmd *c, const struct workspace *w, struct jai
  * activation sets, "NAME=value", NULL at the end; NULL: none. */
 MUST_USE bool inside_run(struct cmd *c, struct workspace *w, char *const *argv, const char *const *more,
                          struct err *e);
+/* Is this process in the sandbox of that environment? */
+MUST_USE bool inside_is(const struct workspace *w);
 
 /* One line, such as "namespace, network isolated; not enforced: iops_limit". */
 MUST_USE struct str inside_summary(struct arena *a, const struct jail_policy *p, const struct jail_report *r);

@@ -1,8 +1,9 @@
-"""The environment's programs in an activated shell run in the sandbox: .venv/shims, blast shim."""
+"""The environment's programs in an activated shell run in the sandbox: .venv/shims, blast shim, blast start --inside."""
 import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -282,3 +283,66 @@ def test_what_is_inside_and_what_not_is_said(project):
     assert "the environment's programs are inside; not enforced: other programs that you type (git, make)" in r.stderr
     status = project("status", "--json").json
     assert "programs" in status["enforced"] and ".venv/bin by its path" in status["not_enforced"]
+
+
+# ------------------------------------------------------------ blast inside
+
+def test_blast_inside_says_where_it_works(project):
+    project("start")
+    blast = "ASAN_OPTIONS=detect_leaks=0 " + shlex.quote(str(project.blast.program))  # it would need ptrace
+    readable = dict(BLAST_SANDBOX_FILESYSTEM_READONLY_PATHS=f"/usr,/lib,/bin,{project.blast.program.parent}")
+    for words in ("install demo", "start", "kill", "undo", "status", "pip list"):
+        r = project("run", "--no-sync", "sh", "-c", f"{blast} {words}", env=readable, code=None)
+        assert "does not work inside the sandbox of" in r.stderr and "in another terminal" in r.stderr, r
+    r = project("run", "--no-sync", "sh", "-c", f"{blast} run python -c 'import sys; print(sys.prefix)'", env=readable)
+    assert r.stdout.strip() == str(project.path / ".venv")
+
+
+@pytest.mark.parametrize("shell", ALL)
+def test_a_shell_inside_keeps_all_that_is_typed(project, secret, shell):
+    with Shell(shell, project, init=None, words=[str(project.blast.program), "start", "--inside"]) as sh:
+        sh.expect("a shell inside the sandbox: exit leaves it")
+        sh.expect(r"\(app\)")
+        assert sh("printf '%s\\n' \"$VIRTUAL_ENV\"") == str(project.path / ".venv")
+        assert "No such file" in sh(f"cat {secret}", code=1)
+        assert sh("python -c 'import sys; print(sys.prefix)'") == str(project.path / ".venv")
+        sh.type("exit\r")
+        assert os.waitstatus_to_exitcode(sh.ended()) == 0
+    wait_for(lambda: not cells.jails(project.path))
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_keys_in_a_shell_inside_are_its_own(project, shell):
+    project.write("sleep.py", SLEEP)
+    with Shell(shell, project) as sh:
+        sh("true")
+        sh.prompt()
+        sh.type("blast start --inside\r")
+        sh.expect(r"\(app\)")
+        sh.type("python sleep.py\r")
+        sh.expect(r"\bup\b")
+        sh.type("\x1a")
+        sh.expect(r"(?i)stopped|suspended")
+        assert sh("echo \"[$VIRTUAL_ENV_PROMPT]\"") == "[app]", "the shell outside must not come to the fore"
+        sh.type("fg\r")
+        sh.expect("goes on")
+        sh.type("\x03")
+        sh.expect("KeyboardInterrupt")
+        sh.type("exit 3\r")
+        sh.expect("PROMPT> ")
+        assert sh("echo \"[$VIRTUAL_ENV_PROMPT]\"") == "[]"
+
+
+def test_kill_from_outside_ends_a_shell_inside(project):
+    with Shell("bash", project, init=None, words=[str(project.blast.program), "start", "--inside"]) as sh:
+        sh.expect(r"\(app\)")
+        assert "ended the sandbox" in project("kill", "--force").stderr
+        assert os.waitstatus_to_exitcode(sh.ended()) not in (0, -signal.SIGKILL)
+
+
+def test_a_shell_inside_needs_a_sandbox(project):
+    project("start")
+    project.write("blast.toml", WITHOUT)
+    project("trust", "--yes")
+    r = project("start", "--inside", code=2)
+    assert "there is no sandbox to open a shell in" in r.stderr

@@ -172,10 +172,10 @@ _blast_choose() {
         break
     done
     [ "$_blast_way" = ask ] || return 0
-    [ -z "${BLAST_SUBSHELL-}" ] || _blast_way=plain # a shell of its own needs no word to this one
+    [ -z "${BLAST_SUBSHELL-}${BLAST_INSIDE-}" ] || _blast_way=plain # a shell of its own needs no word to this one
     for _blast_word in "$@"; do
         case $_blast_word in
-        --subshell) _blast_way=plain ;;
+        --subshell | --inside) _blast_way=plain ;;
         esac
     done
 }

@@ -266,7 +266,8 @@ function blast -d 'Blast, with start and kill acting on this shell'
         end
         break
     end
-    if test $way = ask -a -z "$BLAST_SUBSHELL"; and not contains -- --subshell $argv
+    if test $way = ask -a -z "$BLAST_SUBSHELL$BLAST_INSIDE"; and not contains -- --subshell $argv
+        and not contains -- --inside $argv
         _blast_ask $argv
     else
         command blast $argv

@@ -134,7 +134,7 @@ function global:_blast_ask([string[]]$Words) {
 
 function global:blast {
     $word = $args | Where-Object { "$_" -notlike '-*' } | Select-Object -First 1
-    $own = $args -ccontains '--subshell' -or $env:BLAST_SUBSHELL
+    $own = $args -ccontains '--subshell' -or $args -ccontains '--inside' -or $env:BLAST_SUBSHELL -or $env:BLAST_INSIDE
     if ($word -cin 'start', 'kill' -and -not $own) {
         _blast_ask @($args | ForEach-Object { "$_" })
     } else {
