@@ -52,6 +52,11 @@ static bool wants_terminal(const struct leader_task *t)
     return t->use_terminal[0] || t->use_terminal[1] || t->use_terminal[2];
 }
 
+static bool waits_for_terminal(const struct leader_task *t)
+{
+    return visit_waits_for_terminal(t->use_terminal[0], t->use_terminal[1]);
+}
+
 static bool take_terminal(struct leader *l, struct err *e)
 {
     struct visit_message m = { .kind = VISIT_TERMINAL };
@@ -158,7 +163,7 @@ static bool prepare(const struct leader *l, struct err *e)
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != l->self)
         return err_sys(e, "tie the command to the sandbox");
     (void)setpgid(0, 0);
-    if (l->slave >= 0)
+    if (l->slave >= 0 && !waits_for_terminal(t))
         (void)tcsetpgrp(l->slave, getpid());
     for (int fd = 0; fd < 3; fd++)
         if (dup2(t->use_terminal[fd] ? l->slave : t->fd[fd], fd) < 0)
@@ -218,7 +223,8 @@ static bool start_command(struct leader *l)
     }
     (void)setpgid(l->command, l->command); /* whichever of the two is first */
     (void)close(report[1]);
-    fd_close(&l->slave);
+    if (!waits_for_terminal(l->t))
+        fd_close(&l->slave);
     for (int fd = 0; fd < 3; fd++)
         fd_close(&l->t->fd[fd]); /* a pipe is at its end when the command has closed it */
     ssize_t n;
@@ -234,8 +240,19 @@ static bool start_command(struct leader *l)
 
 /* ------------------------------------------------------------ while it runs */
 
+/* The kernel stopped it for reading or setting the terminal. It is the terminal's now; the client continues it when the
+ * user's terminal is its own as well. */
+static bool asks_for_terminal(struct leader *l, int sig)
+{
+    if (l->slave < 0 || (sig != SIGTTIN && sig != SIGTTOU))
+        return false;
+    (void)tcsetpgrp(l->slave, l->command);
+    fd_close(&l->slave);
+    return true;
+}
+
 /* True when the command has ended; *status is its. */
-static bool reap(const struct leader *l, int *status)
+static bool reap(struct leader *l, int *status)
 {
     struct visit_message stopped = { .kind = VISIT_STOPPED };
     pid_t pid;
@@ -248,7 +265,8 @@ static bool reap(const struct leader *l, int *status)
             *status = st;
             return true;
         }
-        if (l->t->tell_stops)
+        stopped.value = WSTOPSIG(st);
+        if (asks_for_terminal(l, stopped.value) || l->t->tell_stops)
             (void)visit_send(l->t->client, &stopped, -1);
     }
     return false;
@@ -269,7 +287,7 @@ static bool obey(const struct leader *l)
 }
 
 /* The command's wait status; that of a kill when its client is gone. */
-static int supervise(const struct leader *l)
+static int supervise(struct leader *l)
 {
     int status = SIGKILL;
 

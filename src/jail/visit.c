@@ -150,12 +150,18 @@ struct client {
     struct err failure; /* what the sandbox says of why it did not start */
     struct pty pty;
     bool terminal;      /* `pty` is there */
+    bool waits;         /* visit_waits_for_terminal(), and it did not ask yet */
     int tty_in, tty_out;
     int signals;
     sigset_t before;
     bool taken;         /* the sandbox has answered */
     bool over;          /* VISIT_END came, or that there will be none */
 };
+
+bool visit_waits_for_terminal(bool input, bool output)
+{
+    return input && !output;
+}
 
 /* Terminals among the standard descriptors are never handed in; one of the sandbox's own takes their place. */
 static void find_terminals(struct client *k, struct visit_message *m)
@@ -174,6 +180,7 @@ static void find_terminals(struct client *k, struct visit_message *m)
     }
     if (k->tty_in >= 0 && k->tty_out < 0)
         k->tty_out = k->tty_in; /* the echo of what is typed */
+    k->waits = visit_waits_for_terminal(m->use_terminal[0], m->use_terminal[1]);
 }
 
 static bool ask(struct client *k, struct err *e)
@@ -245,7 +252,7 @@ static void take_signal(struct client *k)
             pty_resize(&k->pty);
         return;
     }
-    if (sig == SIGCONT && k->terminal)
+    if (sig == SIGCONT && k->terminal && !k->waits)
         pty_attach(&k->pty);
     /* From the keyboard, and on going on, it is for all; from kill(2) for one. */
     pass_signal(k, sig, sig == SIGCONT || s.ssi_code > 0);
@@ -297,7 +304,22 @@ static void take_terminal(struct client *k, int *master)
     k->terminal = true;
     pty_init(&k->pty, *master, k->tty_in, k->tty_out);
     *master = -1;
-    pty_attach(&k->pty);
+    if (!k->waits)
+        pty_attach(&k->pty);
+}
+
+static void take_stop(struct client *k, int sig)
+{
+    if (k->terminal && k->waits && (sig == SIGTTIN || sig == SIGTTOU)) {
+        k->waits = false;
+        pty_attach(&k->pty);
+        if (k->pty.raw)
+            pass_signal(k, SIGCONT, true);
+        else if (k->c->foreground)
+            (void)kill(0, sig); /* in the background of the user's terminal: as if it had been asked itself */
+    } else if (k->terminal && k->pty.raw) {
+        stop_too(k); /* Ctrl-Z in its terminal; a program that stops itself elsewhere must not stop its caller */
+    }
 }
 
 static void take_message(struct client *k)
@@ -325,9 +347,8 @@ static void take_message(struct client *k)
     case VISIT_TERMINAL:
         take_terminal(k, &got);
         break;
-    case VISIT_STOPPED: /* by Ctrl-Z in its terminal; a program that stops itself elsewhere must not stop its caller */
-        if (k->terminal && k->pty.raw)
-            stop_too(k);
+    case VISIT_STOPPED:
+        take_stop(k, room.m.value);
         break;
     case VISIT_ERROR:
         take_failure(k, &room.m);

@@ -36,7 +36,7 @@ enum visit_kind {
     VISIT_USE,      /* struct visit_text: what runs and what it uses, JSON */
     VISIT_REFUSED,  /* the policy wants what this machine does not give: see the report */
     VISIT_TERMINAL, /* with the master of the command's terminal */
-    VISIT_STOPPED,  /* the command was stopped in its terminal (job control) */
+    VISIT_STOPPED,  /* the command was stopped, by the signal `value` (job control) */
     VISIT_SIGNAL,   /* `value` for the command; `group`: for its whole process group */
     VISIT_ERROR,    /* `text`, `hint`, `sys`; `value` is the exit code */
     VISIT_END       /* `value` is the wait status; `text` the limit that ended it, or empty */
@@ -50,6 +50,11 @@ struct visit_message {
     uint8_t use_terminal[3];  /* VISIT_RUN: standard descriptors that are the new terminal */
     char text[2048], hint[512];
 };
+
+/* In a pipeline (`python report.py | less`) another program may be reading the user's terminal, though the command's
+ * input is that terminal, too. Then the command is in the background of its own one until the kernel stops it for
+ * reading or setting it, and only then the user's is read for it. */
+MUST_USE bool visit_waits_for_terminal(bool input, bool output);
 
 struct visit_text {
     uint32_t kind;

@@ -141,6 +141,41 @@ def test_keys_reach_what_runs(project, shell):
         assert sh("echo here") == "here"
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_pager_behind_a_pipe_has_the_keys(project, shell):
+    need("less")
+    project.write("many.py", "for i in range(100000):\n    print('line', i)\n")
+    with Shell(shell, project, LESS="") as sh:
+        sh("blast start")
+        before = sh("stty -a")
+        sh.prompt()
+        sh.type("python many.py | less\r")
+        for page in range(3):
+            sh.expect(r"line \d+\n:")
+            sh.type(" ")
+        sh.type("q")
+        sh.expect("PROMPT> ")
+        assert sh("stty -a") == before
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_question_within_a_pipeline_is_answered(project, shell):
+    project.write("ask.py", "import getpass, sys\nprint('name?', file=sys.stderr)\nprint('got', input())\n"
+                            "print('secret', getpass.getpass('word?\\n'))\n")
+    with Shell(shell, project) as sh:
+        sh("blast start")
+        before = sh("stty -a")
+        sh.prompt()
+        sh.type("python ask.py | cat\r")
+        sh.expect(r"name\?")
+        sh.type("bee\r")
+        sh.expect(r"word\?")
+        sh.type("hidden\r")
+        sh.expect("got bee\nsecret hidden\n")
+        sh.expect("PROMPT> ")
+        assert sh("stty -a") == before
+
+
 @pytest.mark.parametrize("shell", ALL)
 def test_pip_changes_the_environment_through_blast(project, index, shell):
     index.add(make_wheel("more", "1.0", entry_points={"more-tool": "more:main"}))
