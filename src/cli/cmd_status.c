@@ -294,9 +294,11 @@ static const char *trust_text(const struct trust *t)
 
 static struct str cell_text(struct arena *a, const struct cell_use *u)
 {
-    return arena_printf(a, "in the sandbox: " STR_FMT "  (%llu processes, %.1f MB, %.1f s of processor)",
-                        STR_ARG(u->commands.n ? u->commands : STR("nothing now")), (unsigned long long)u->processes,
-                        (double)u->memory / 1e6, (double)u->cpu_us / 1e6);
+    if (u->commands.n == 0)
+        return STR("nothing; the sandbox stays for the shells in which the environment is active");
+    return arena_printf(a, STR_FMT "  in the sandbox: %llu processes, %.1f MB, %.1f s of processor",
+                        STR_ARG(u->commands), (unsigned long long)u->processes, (double)u->memory / 1e6,
+                        (double)u->cpu_us / 1e6);
 }
 
 static void print_text(struct cmd *c, const struct workspace *w, const struct facts *f)
