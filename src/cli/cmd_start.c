@@ -59,7 +59,7 @@ static void print_text(struct cmd *c, const struct workspace *w, const struct sy
             o->seq ? arena_printf(c->a, "  generation %u", o->seq).p : "",
             (unsigned long long)ms);
     if (not_enforced.n && o->made) /* said once; blast status says it at any time */
-        ui_note("%ssandbox%s: " STR_FMT " are inside; not enforced: " STR_FMT, ui_on(stderr, UI_BOLD),
+        ui_note("%ssandbox%s: " STR_FMT " are inside; outside: " STR_FMT, ui_on(stderr, UI_BOLD),
                 ui_on(stderr, UI_PLAIN), STR_ARG(env_layer_enforced(w)), STR_ARG(not_enforced));
 }
 

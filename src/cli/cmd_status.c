@@ -327,7 +327,7 @@ static void print_text(struct cmd *c, const struct workspace *w, const struct fa
         line("last error", f->last.notice.n ? f->last.notice : STR("the last background sync went wrong"));
     print_daemon(a, &f->daemon);
     line("sandbox", f->not_enforced.n
-                        ? arena_printf(a, STR_FMT " are inside; not enforced: " STR_FMT,
+                        ? arena_printf(a, STR_FMT " are inside; outside: " STR_FMT,
                                        STR_ARG(env_layer_enforced(w)), STR_ARG(f->not_enforced))
                         : w->config.found ? STR("all that blast.toml asks for is enforced")
                                           : STR("no blast.toml: nothing is asked for, nothing is enforced"));

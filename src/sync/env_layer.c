@@ -426,20 +426,12 @@ struct str env_layer_enforced(const struct workspace *w)
 {
     if (!jail_is_wanted(&w->config))
         return STR("");
-    return has_shims(w) ? STR("blast run, builds and the environment's programs") : STR("blast run and builds");
+    return has_shims(w) ? STR("the environment's programs and builds") : STR("blast run and builds");
 }
 
 struct str env_layer_unenforced(const struct workspace *w)
 {
-    const struct config *c = &w->config;
-    AUTO_BUF b = { .limit = 4096 };
-
-    if (!jail_is_wanted(c))
+    if (!jail_is_wanted(&w->config))
         return STR("");
-    (void)buf_printf(&b, "%s", has_shims(w) ? "other programs that you type (git, make), "
-                                              ".venv/bin by its path (editors)"
-                                            : "what you type in an activated shell");
-    if (c->origin[CONFIG_KEY_sandbox_filesystem_tracking].layer != CONFIG_DEFAULT)
-        (void)buf_printf(&b, ", tracking");
-    return arena_str(w->a, buf_done(&b));
+    return has_shims(w) ? STR("other programs (git, an editor)") : STR("what you type in an activated shell");
 }

@@ -1,7 +1,7 @@
 /* EnvironmentLayer: the environment of a workspace, found, made, changed by one generation at a time.
  *
  * EnvironmentState is env/ (the generation that is current and its manifest). Container and ResourceManager are jail/
- * (policy, launcher, cgroup); env_layer_unenforced() says what of the settings is enforced nowhere yet.
+ * (policy, launcher, cgroup); env_layer_unenforced() says what stays outside of it.
  */
 #pragma once
 
@@ -51,6 +51,6 @@ MUST_USE bool env_layer_remove(struct workspace *w, struct env *env, struct str_
 
 /* What is inside of the sandbox, in one line; n == 0: none is asked for. */
 MUST_USE struct str env_layer_enforced(const struct workspace *w);
-/* What of blast.toml's sandbox this version enforces nowhere, in one line; n == 0: nothing is asked for. What this
+/* What stays outside of it, in one line; n == 0: nothing is asked for. What of the settings this
  * machine cannot enforce is another matter: `blast sandbox check` tries. */
 MUST_USE struct str env_layer_unenforced(const struct workspace *w);

@@ -315,9 +315,9 @@ def test_the_interpreters_of_this_machine_are_not_looked_for_there(project):
 
 def test_what_is_inside_and_what_not_is_said(project):
     r = project("start")
-    assert "the environment's programs are inside; not enforced: other programs that you type (git, make)" in r.stderr
+    assert "the environment's programs and builds are inside; outside: other programs (git, an editor)" in r.stderr
     status = project("status", "--json").json
-    assert "programs" in status["enforced"] and ".venv/bin by its path" in status["not_enforced"]
+    assert "programs" in status["enforced"] and "an editor" in status["not_enforced"]
 
 
 # ------------------------------------------------------------ blast inside
