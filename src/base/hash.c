@@ -55,9 +55,46 @@ static void open_crypto(void)
     crypto.ready = all;
 }
 
+#define HASH_OF_NOTHING 0x9E3779B97F4A7C15u
+
 uint64_t hash_fast(const void *p, size_t n)
 {
-    return n ? XXH3_64bits(p, n) : 0x9E3779B97F4A7C15u;
+    return n ? XXH3_64bits(p, n) : HASH_OF_NOTHING;
+}
+
+struct hash_fast {
+    XXH3_state_t *state;
+    bool any;
+};
+
+struct hash_fast *hash_fast_new(void)
+{
+    struct hash_fast *h = mem_alloc(sizeof *h);
+
+    *h = (struct hash_fast){ .state = XXH3_createState() };
+    if (!h->state || XXH3_64bits_reset(h->state) != XXH_OK)
+        BUG("out of memory for a hash");
+    return h;
+}
+
+void hash_fast_free(struct hash_fast *h)
+{
+    if (!h)
+        return;
+    (void)XXH3_freeState(h->state); /* returns XXH_OK whatever happens */
+    free(h);
+}
+
+void hash_fast_add(struct hash_fast *h, const void *p, size_t n)
+{
+    h->any = h->any || n;
+    if (XXH3_64bits_update(h->state, p, n) != XXH_OK)
+        BUG("fast hash update");
+}
+
+uint64_t hash_fast_finish(const struct hash_fast *h)
+{
+    return h->any ? XXH3_64bits_digest(h->state) : HASH_OF_NOTHING;
 }
 
 static const char *crypto_name(struct str name, char out[32])

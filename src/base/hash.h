@@ -15,6 +15,14 @@ struct err;
 /* XXH3, 64 bits. Not for anything that an attacker may choose to collide and that matters. */
 MUST_USE uint64_t hash_fast(const void *p, size_t n);
 
+struct hash_fast; /* the same, of what comes in pieces */
+
+MUST_USE struct hash_fast *hash_fast_new(void);
+void hash_fast_free(struct hash_fast *h); /* NULL is nothing */
+void hash_fast_add(struct hash_fast *h, const void *p, size_t n);
+/* Of all that was added. */
+MUST_USE uint64_t hash_fast_finish(const struct hash_fast *h);
+
 #define HASH_MAX 64     /* bytes of the longest digest */
 #define HASH_SHA256 32
 #define HASH_HEX256 64  /* characters of a sha256 in hexadecimal */

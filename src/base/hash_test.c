@@ -124,6 +124,25 @@ static void the_fast_hash_depends_on_all_bytes(void **state)
     assert_true(hash_fast(NULL, 0) == hash_fast(a, 0));
 }
 
+static void the_fast_hash_of_pieces_is_that_of_the_whole(void **state)
+{
+    static char text[5000];
+    static const size_t steps[] = { 1, 7, 240, 1024, sizeof text };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)(i * i);
+    for (size_t k = 0; k < COUNT(steps); k++)
+        for (size_t n = 0; n <= sizeof text; n += 625) {
+            struct hash_fast *h = hash_fast_new();
+
+            for (size_t at = 0; at < n; at += steps[k])
+                hash_fast_add(h, text + at, MIN(steps[k], n - at));
+            assert_true(hash_fast_finish(h) == hash_fast(text, n));
+            hash_fast_free(h);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +152,7 @@ int main(void)
         cmocka_unit_test(hexadecimal_goes_both_ways),
         cmocka_unit_test(refuses_what_is_not_hexadecimal_of_that_length),
         cmocka_unit_test(the_fast_hash_depends_on_all_bytes),
+        cmocka_unit_test(the_fast_hash_of_pieces_is_that_of_the_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
