@@ -5,7 +5,7 @@
  * headers and data descriptors agree with the directory on name, method, sizes and CRC; entries do not overlap, leave
  * no bytes between them that belong to nobody (two readers could see two archives), nothing stands before the first
  * or behind the last. Only regular files and directories; not encrypted, not in several parts; stored or deflated.
- * What can still be wrong is the packed data: zip_read() checks its size and CRC.
+ * What can still be wrong is the packed data: zip_read() and zip_stream_next() check its size and CRC.
  * All failures are ERR_PACKAGE and name the entry. (PKWARE APPNOTE 6.3.10; zip64 included.)
  *
  * Reading one member over HTTP ranges: fetch the last 64 KiB or so, zip_find_central(); fetch the directory it
@@ -21,6 +21,7 @@
 
 struct arena;
 struct err;
+struct igzip;
 struct zip_inflater;
 
 /* Against bombs. Zero fields mean the default. The largest wheels known unpack to about 5 GiB. */
@@ -68,6 +69,23 @@ MUST_USE bool zip_read(const struct zip *z, const struct zip_entry *entry, void 
                        struct err *e);
 /* A stored member's bytes where they are, CRC checked. The method must be ZIP_STORED. */
 MUST_USE bool zip_view(const struct zip *z, const struct zip_entry *entry, struct str *out, struct err *e);
+
+/* A member in pieces, for one that is too large to have it whole in memory. Where igzip is missing, a deflated one is
+ * unpacked whole nevertheless, when it is opened: the same pieces of more memory. */
+struct zip_stream {
+    const struct zip_entry *entry;
+    struct igzip *igzip;  /* NULL: the pieces are those of `whole` */
+    struct str data;      /* of the archive */
+    struct str whole;     /* stored, or unpacked already */
+    uint64_t taken, made; /* bytes of data that are not looked at again after the piece; of the member so far */
+    uint32_t crc;
+};
+
+/* The inflater serves one stream at a time, and zip_read() beside it. */
+MUST_USE bool zip_stream_open(const struct zip *z, const struct zip_entry *entry, struct zip_inflater *inflater,
+                              struct zip_stream *out, struct err *e);
+/* The next piece, valid until the next call; it is empty when the member was whole and as the directory says. */
+MUST_USE bool zip_stream_next(struct zip_stream *s, struct str *piece, struct err *e);
 
 /* Scratch of the decompressor: one a thread, for any number of members. */
 MUST_USE struct zip_inflater *zip_inflater_new(void);

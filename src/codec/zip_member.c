@@ -6,6 +6,7 @@
 #include <libdeflate.h>
 #include "base/err.h"
 #include "base/mem.h"
+#include "codec/igzip.h"
 #include "codec/zip_bytes.h"
 
 #define LOCAL_SIG 0x04034b50u
@@ -99,6 +100,8 @@ const struct zip_entry *zip_find(const struct zip *z, struct str name)
 
 struct zip_inflater {
     struct libdeflate_decompressor *d;
+    struct igzip *igzip; /* once a member was streamed, if there is one */
+    char *whole;         /* else: the last such member */
 };
 
 struct zip_inflater *zip_inflater_new(void)
@@ -116,6 +119,8 @@ void zip_inflater_free(struct zip_inflater *inflater)
     if (!inflater)
         return;
     libdeflate_free_decompressor(inflater->d);
+    igzip_free(inflater->igzip);
+    free(inflater->whole);
     free(inflater);
 }
 
@@ -124,14 +129,28 @@ void zip_inflater_auto(struct zip_inflater **inflater)
     zip_inflater_free(*inflater);
 }
 
-static bool check_crc(const void *p, const struct zip_entry *entry, struct err *e)
+static bool judge_crc(uint32_t crc, const struct zip_entry *entry, struct err *e)
 {
-    uint32_t crc = libdeflate_crc32(0, p, entry->size);
-
     if (crc != entry->crc)
         return err_set(e, ERR_PACKAGE, "entry '%s' is damaged: its CRC is %08" PRIx32 ", not %08" PRIx32,
                        zip_show(entry->name).text, crc, entry->crc);
     return true;
+}
+
+static bool check_crc(const void *p, const struct zip_entry *entry, struct err *e)
+{
+    return judge_crc(libdeflate_crc32(0, p, entry->size), entry, e);
+}
+
+static bool refuse_size(const struct zip_entry *entry, struct err *e)
+{
+    return err_set(e, ERR_PACKAGE, "entry '%s' does not unpack to %" PRIu64 " bytes", zip_show(entry->name).text,
+                   entry->size);
+}
+
+static bool refuse_data(const struct zip_entry *entry, struct err *e)
+{
+    return zip_refuse(e, entry->name, "is damaged: its packed data cannot be unpacked");
 }
 
 bool zip_read_member(struct str member, const struct zip_entry *entry, void *out, struct zip_inflater *inflater,
@@ -153,10 +172,9 @@ bool zip_read_member(struct str member, const struct zip_entry *entry, void *out
         libdeflate_deflate_decompress_ex(inflater->d, data.p, data.n, out, entry->size, &taken, &made);
 
     if (r == LIBDEFLATE_INSUFFICIENT_SPACE || (r == LIBDEFLATE_SUCCESS && made != entry->size))
-        return err_set(e, ERR_PACKAGE, "entry '%s' does not unpack to %" PRIu64 " bytes", zip_show(entry->name).text,
-                       entry->size);
+        return refuse_size(entry, e);
     if (r != LIBDEFLATE_SUCCESS || taken != data.n)
-        return zip_refuse(e, entry->name, "is damaged: its packed data cannot be unpacked");
+        return refuse_data(entry, e);
     return check_crc(out, entry, e);
 }
 
@@ -175,5 +193,65 @@ bool zip_view(const struct zip *z, const struct zip_entry *entry, struct str *ou
     if (!check_local(member_of(z, entry), entry, &data, e) || !check_crc(data.p, entry, e))
         return false;
     *out = data;
+    return true;
+}
+
+static bool unpack_whole(const struct zip *z, struct zip_inflater *inflater, struct zip_stream *s, struct err *e)
+{
+    const struct zip_entry *entry = s->entry;
+
+    free(inflater->whole);
+    inflater->whole = mem_alloc(entry->size);
+    s->whole = (struct str){ inflater->whole, entry->size };
+    s->taken = s->data.n;
+    return zip_read(z, entry, inflater->whole, inflater, e);
+}
+
+bool zip_stream_open(const struct zip *z, const struct zip_entry *entry, struct zip_inflater *inflater,
+                     struct zip_stream *out, struct err *e)
+{
+    struct zip_stream s = { .entry = entry };
+
+    if (!check_local(member_of(z, entry), entry, &s.data, e))
+        return false;
+    if (entry->method == ZIP_STORED) {
+        s.whole = s.data;
+    } else if (inflater->igzip || (inflater->igzip = igzip_new())) {
+        s.igzip = inflater->igzip;
+        igzip_begin(s.igzip, s.data);
+    } else if (!unpack_whole(z, inflater, &s, e)) {
+        return false;
+    }
+    *out = s;
+    return true;
+}
+
+/* *piece stays empty at the end. */
+static bool next_piece(struct zip_stream *s, struct str *piece, struct err *e)
+{
+    if (s->igzip) {
+        if (igzip_next(s->igzip, piece) == IGZIP_DAMAGED)
+            return refuse_data(s->entry, e);
+        s->taken = igzip_taken(s->igzip);
+        return true;
+    }
+    *piece = str_sub(s->whole, s->made, MIN(s->whole.n, s->made + IGZIP_PIECE));
+    if (s->entry->method == ZIP_STORED)
+        s->taken += piece->n;
+    return true;
+}
+
+bool zip_stream_next(struct zip_stream *s, struct str *piece, struct err *e)
+{
+    const struct zip_entry *entry = s->entry;
+
+    if (!next_piece(s, piece, e))
+        return false;
+    s->made += piece->n;
+    if (s->made > entry->size || (piece->n == 0 && s->made != entry->size))
+        return refuse_size(entry, e);
+    if (piece->n == 0)
+        return (s->taken == s->data.n || refuse_data(entry, e)) && judge_crc(s->crc, entry, e);
+    s->crc = libdeflate_crc32(s->crc, piece->p, piece->n);
     return true;
 }

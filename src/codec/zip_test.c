@@ -156,16 +156,44 @@ static void build(const struct archive *z, struct buf *b, struct arena *a)
     assert_false(b->full);
 }
 
-/* Opens, then reads every member. */
+/* In pieces comes the same, or is refused with the same words. */
+static void check_stream(const struct zip *z, const struct zip_entry *entry, struct zip_inflater *inflater,
+                         const char *whole, const struct err *why)
+{
+    struct zip_stream s;
+    struct err e = { 0 };
+    struct str piece = STR("");
+    size_t at = 0;
+    bool ok = zip_stream_open(z, entry, inflater, &s, &e);
+
+    while (ok && (ok = zip_stream_next(&s, &piece, &e)) && piece.n) {
+        assert_true(piece.n <= entry->size - at);
+        if (why->kind == ERR_NONE)
+            assert_memory_equal(whole + at, piece.p, piece.n);
+        at += piece.n;
+    }
+    assert_int_equal(ok, why->kind == ERR_NONE);
+    assert_string_equal(e.text, why->text);
+    assert_int_equal(e.kind, why->kind);
+    if (ok)
+        assert_int_equal(at, entry->size);
+}
+
+/* Opens, then reads every member, whole and in pieces. */
 static bool read_all(struct str file, const struct zip_limits *limits, struct arena *a, struct zip *z, struct err *e)
 {
     AUTO_ZIP_INFLATER inflater = zip_inflater_new();
 
     if (!zip_open(file, limits, a, z, e))
         return false;
-    for (size_t i = 0; i < z->n; i++)
-        if (!zip_read(z, &z->entry[i], arena_alloc(a, z->entry[i].size), inflater, e))
+    for (size_t i = 0; i < z->n; i++) {
+        char *whole = arena_alloc(a, z->entry[i].size);
+        bool ok = zip_read(z, &z->entry[i], whole, inflater, e);
+
+        check_stream(z, &z->entry[i], inflater, whole, e);
+        if (!ok)
             return false;
+    }
     return true;
 }
 

@@ -383,7 +383,7 @@ def test_blast_itself_does_without_the_event_loop(daemon):
     def needed(program):
         return subprocess.run(["readelf", "-d", program], capture_output=True, text=True, check=True).stdout
     assert "libuv" not in needed(daemon.blast.program)
-    for library in ("libcurl", "libcrypto"):
+    for library in ("libcurl", "libcrypto", "libisal"):
         assert library not in needed(daemon.program)
 
 
