@@ -1,14 +1,16 @@
-/* For tests: wheels made in memory, stored, with a right RECORD unless told otherwise. */
+/* For tests: wheels made in memory, stored unless told otherwise, with a right RECORD unless told otherwise. */
 #pragma once
 
 #include <libdeflate.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "pep/record.h"
 
@@ -16,8 +18,8 @@
 
 struct maker_file {
     char name[200];
-    uint32_t offset, size, crc;
-    bool executable;
+    uint32_t offset, size, packed, crc;
+    bool executable, deflated;
 };
 
 struct maker {
@@ -45,13 +47,25 @@ static inline void maker_common(struct buf *b, const struct maker_file *f)
 {
     maker_u16(b, 20);
     maker_u16(b, 0x800);
-    maker_u16(b, 0);
+    maker_u16(b, f->deflated ? 8 : 0);
     maker_u32(b, 0x00210000);
     maker_u32(b, f->crc);
-    maker_u32(b, f->size);
+    maker_u32(b, f->packed);
     maker_u32(b, f->size);
     maker_u16(b, (unsigned)strlen(f->name));
     maker_u16(b, 0);
+}
+
+static inline void maker_data(struct maker *m, struct maker_file *f, struct str content, struct str data)
+{
+    f->offset = (uint32_t)m->zip.n;
+    f->size = (uint32_t)content.n;
+    f->packed = (uint32_t)data.n;
+    f->crc = libdeflate_crc32(0, content.p, content.n);
+    maker_u32(&m->zip, 0x04034b50);
+    maker_common(&m->zip, f);
+    (void)buf_add(&m->zip, f->name, strlen(f->name));
+    (void)buf_str(&m->zip, data);
 }
 
 static inline void maker_member(struct maker *m, const char *name, struct str content, bool executable)
@@ -59,14 +73,23 @@ static inline void maker_member(struct maker *m, const char *name, struct str co
     struct maker_file *f = &m->file[m->n++];
 
     (void)snprintf(f->name, sizeof f->name, "%s", name);
-    f->offset = (uint32_t)m->zip.n;
-    f->size = (uint32_t)content.n;
-    f->crc = libdeflate_crc32(0, content.p, content.n);
     f->executable = executable;
-    maker_u32(&m->zip, 0x04034b50);
-    maker_common(&m->zip, f);
-    (void)buf_add(&m->zip, name, strlen(name));
-    (void)buf_str(&m->zip, content);
+    maker_data(m, f, content, content);
+}
+
+static inline void maker_deflated(struct maker *m, const char *name, struct str content)
+{
+    struct libdeflate_compressor *c = libdeflate_alloc_compressor(6);
+    size_t room = libdeflate_deflate_compress_bound(c, content.n);
+    char *packed = mem_alloc(room);
+    struct str data = { packed, libdeflate_deflate_compress(c, content.p, content.n, packed, room) };
+    struct maker_file *f = &m->file[m->n++];
+
+    (void)snprintf(f->name, sizeof f->name, "%s", name);
+    f->deflated = true;
+    maker_data(m, f, content, data);
+    free(packed);
+    libdeflate_free_compressor(c);
 }
 
 /* A row of RECORD for it. */

@@ -21,11 +21,10 @@
 #include "install/wheel.h"
 #include "pep/record.h"
 
-#define SLICE_BYTES (1u << 20) /* of a job, unless one member is larger */
+#define SLICE_BYTES (1u << 20) /* of a job, unless one member is larger, which then goes in pieces */
 #define SLICE_FILES 256
-#define HUGE_BYTES (4u << 20)  /* buffers from here on are mapped in huge pages: fewer page faults */
 
-#define FORGET_BYTES (64u << 10)
+#define FORGET_BYTES (64u << 10) /* of the archive; fewer pages are not worth the call */
 
 enum phase { PLAN, MEMBERS, FINISH, OVER };
 
@@ -169,96 +168,112 @@ static bool plan(struct unpack *u, struct err *e)
     return true;
 }
 
-/* Memory of one job: as large as its largest member, used again for each. */
-struct room {
-    void *p;
-    size_t n;
-    bool mapped;
-};
-
-static bool room_open(struct room *r, uint64_t n, struct err *e)
+static bool make_file(struct unpack *u, const struct wheel_member *m, char path[PATH_MAX], int *fd, struct err *e)
 {
-    *r = (struct room){ .n = (size_t)n };
-    if (n < HUGE_BYTES) {
-        r->p = mem_alloc((size_t)n);
-        return true;
-    }
-    r->p = mmap(NULL, r->n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (r->p == MAP_FAILED)
-        return err_sys(e, "get %zu bytes of memory", r->n);
-    r->mapped = true;
-    (void)madvise(r->p, r->n, MADV_HUGEPAGE); /* a wish */
-    return true;
-}
-
-static void room_close(struct room *r)
-{
-    if (r->mapped)
-        (void)munmap(r->p, r->n);
-    else
-        free(r->p);
-}
-
-static bool write_member(struct unpack *u, const struct wheel_member *m, struct str content, struct err *e)
-{
-    char path[PATH_MAX];
-    AUTO_FD fd = -1;
-
-    if (m->path.n >= sizeof path)
+    if (m->path.n >= PATH_MAX)
         return err_set(e, ERR_PACKAGE, "'" STR_FMT "' is too long", STR_ARG(m->path));
     memcpy(path, m->path.p, m->path.n);
     path[m->path.n] = '\0';
-    if (!fd_open(u->stage.dir, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, m->entry->executable ? 0555 : 0444, &fd,
-                 e)) {
-        if (e->sys != EEXIST && e->sys != EISDIR && e->sys != ENOTDIR)
-            return false;
-        (void)err_set(e, ERR_PACKAGE, "two members want to be '%s'", path);
-        return err_exit(e, 5);
-    }
-    return fd_write_all(fd, content.p, content.n, path, e);
+    if (fd_open(u->stage.dir, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, m->entry->executable ? 0555 : 0444, fd, e))
+        return true;
+    if (e->sys != EEXIST && e->sys != EISDIR && e->sys != ENOTDIR)
+        return false;
+    (void)err_set(e, ERR_PACKAGE, "two members want to be '%s'", path);
+    return err_exit(e, 5);
 }
 
 /* Pages of the archive that were read are not needed again: without this an archive stays in memory until its end. */
-static void forget_member(struct unpack *u, const struct wheel_member *m)
+static void forget(struct unpack *u, const char *first, const char *behind)
 {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), base = (uintptr_t)u->bytes.p;
-    uintptr_t from = (base + m->entry->offset + page - 1) & ~(page - 1), to = (base + m->entry->end) & ~(page - 1);
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)first + page - 1) & ~(page - 1), to = (uintptr_t)behind & ~(page - 1);
 
     if (u->mapped && to > from)
         (void)madvise((void *)from, to - from, MADV_DONTNEED); // NOLINT(performance-no-int-to-ptr): pages of the map
 }
 
-static bool unpack_member(struct unpack *u, struct wheel_member *m, struct room *room, struct zip_inflater *inflater,
-                          struct err *e)
+static bool exit_5(struct err *e)
 {
-    struct str content = { room->p, (size_t)m->entry->size };
+    return e->kind == ERR_PACKAGE ? err_exit(e, 5) : false;
+}
+
+static bool unpack_whole(struct unpack *u, struct wheel_member *m, char *room, struct zip_inflater *inflater,
+                         struct err *e)
+{
+    struct str content = { room, (size_t)m->entry->size };
     bool ok = m->entry->method == ZIP_STORED ? zip_view(&u->wheel.zip, m->entry, &content, e)
-                                             : zip_read(&u->wheel.zip, m->entry, room->p, inflater, e);
+                                             : zip_read(&u->wheel.zip, m->entry, room, inflater, e);
+    char path[PATH_MAX];
+    AUTO_FD fd = -1;
 
     if (!ok)
-        return e->kind == ERR_PACKAGE ? err_exit(e, 5) : false;
-    return wheel_check(&u->wheel, m, content, e) && write_member(u, m, content, e);
+        return exit_5(e);
+    if (!wheel_check(&u->wheel, m, content, e) || !make_file(u, m, path, &fd, e) ||
+        !fd_write_all(fd, content.p, content.n, path, e))
+        return false;
+    if (m->entry->end - m->entry->offset >= FORGET_BYTES)
+        forget(u, u->bytes.p + m->entry->offset, u->bytes.p + m->entry->end);
+    return true;
+}
+
+/* Each piece is hashed and written while it is in the processor's cache. */
+static bool write_pieces(struct unpack *u, struct zip_stream *from, struct wheel_sum *sum, int fd, const char *path,
+                         struct err *e)
+{
+    struct str piece;
+
+    for (uint64_t forgotten = 0;;) {
+        if (!zip_stream_next(from, &piece, e))
+            return exit_5(e);
+        if (piece.n == 0)
+            return true;
+        wheel_sum_add(sum, piece);
+        if (!fd_write_all(fd, piece.p, piece.n, path, e))
+            return false;
+        if (from->taken - forgotten >= FORGET_BYTES) {
+            forget(u, from->data.p + forgotten, from->data.p + from->taken);
+            forgotten = from->taken;
+        }
+    }
+}
+
+static bool unpack_in_pieces(struct unpack *u, struct wheel_member *m, struct zip_inflater *inflater, struct err *e)
+{
+    AUTO_WHEEL_SUM sum = { 0 };
+    struct zip_stream from;
+    struct str content;
+    char path[PATH_MAX];
+    AUTO_FD fd = -1;
+
+    if (!zip_stream_open(&u->wheel.zip, m->entry, inflater, &from, e))
+        return exit_5(e);
+    if (!wheel_sum_open(m, &sum, e) || !make_file(u, m, path, &fd, e) ||
+        !write_pieces(u, &from, &sum, fd, path, e) || !fd_map(fd, path, &content, e))
+        return false;
+    bool ok = wheel_sum_check(&u->wheel, m, &sum, content, e);
+
+    fd_unmap(&content);
+    return ok;
 }
 
 static void run_slice(struct job *j)
 {
     struct slice *s = (struct slice *)(void *)j;
     struct unpack *u = s->owner;
-    struct room room;
+    size_t largest = (size_t)u->order[s->first]->entry->size;
 
-    if (u->failed || !room_open(&room, u->order[s->first]->entry->size, &s->err))
+    if (u->failed)
         return;
     AUTO_ZIP_INFLATER inflater = zip_inflater_new();
+    AUTO(mem_auto) char *room = mem_alloc(MIN(largest, (size_t)SLICE_BYTES));
 
     for (size_t i = s->first; i < s->first + s->n && !u->failed; i++) {
-        if (!unpack_member(u, u->order[i], &room, inflater, &s->err)) {
+        bool ok = u->order[i]->entry->size > SLICE_BYTES ? unpack_in_pieces(u, u->order[i], inflater, &s->err)
+                                                         : unpack_whole(u, u->order[i], room, inflater, &s->err);
+
+        if (!ok)
             u->failed = true;
-            break;
-        }
-        if (u->order[i]->entry->end - u->order[i]->entry->offset >= FORGET_BYTES)
-            forget_member(u, u->order[i]);
     }
-    room_close(&room);
 }
 
 static void run_plan(struct job *j)

@@ -309,6 +309,101 @@ static void marks_libraries_that_look_outside_the_wheel(void **state)
     }
 }
 
+#define LARGE (3u << 20)
+
+/* What cannot be packed well, so that much is read as well as written. */
+static struct str large_content(char *p)
+{
+    uint32_t seed = 1;
+
+    for (size_t i = 0; i < LARGE; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        p[i] = (char)(seed >> 24 & 0x3F);
+    }
+    return (struct str){ p, LARGE };
+}
+
+static void large_members_go_in_pieces(void **state)
+{
+    struct place *p = *state;
+    AUTO(mem_auto) char *room = mem_alloc(LARGE);
+    AUTO(mem_auto) char *library = mem_zero(1, LARGE);
+    struct tiny_elf elf = elf_with_path("$ORIGIN/../../lib");
+    struct str content = large_content(room), elf_content = { library, LARGE };
+    struct store_entry entry;
+    struct err e = { 0 };
+    struct maker m;
+    bool there;
+
+    memcpy(library, &elf, sizeof elf);
+    maker_init(&m, "demo", "1.0");
+    maker_deflated(&m, "demo/packed.bin", content);
+    maker_row(&m, "demo/packed.bin", content);
+    maker_member(&m, "demo/stored.bin", content, false);
+    maker_row(&m, "demo/stored.bin", content);
+    maker_deflated(&m, "demo/lib.so", elf_content);
+    maker_row(&m, "demo/lib.so", elf_content);
+    maker_identity(&m);
+    if (!unpack(p, "demo-1.0-py3-none-any.whl", maker_finish(&m), &e))
+        fail_msg("%s", e.text);
+    assert_true(store_find(&p->store, HEX, &entry, &there, &e) && there);
+    assert_true(store_verify(&p->store, &entry, &e));
+    struct store_file f = store_file_get(&entry, store_file_find(&entry, STR("demo/packed.bin")));
+
+    assert_true(f.size == LARGE && f.fast == hash_fast(content.p, content.n));
+    assert_true(entry.flags & STORE_RPATH_LEAVES); /* what is looked for in a content is found in these, too */
+    store_release(&entry);
+    maker_clear(&m);
+}
+
+static void large_members_that_are_wrong_are_refused(void **state)
+{
+    static const struct {
+        const char *row; /* of RECORD, or NULL for the right one */
+        bool deflated;
+        size_t damage;   /* where a byte of the archive is changed */
+        const char *why;
+    } cases[] = {
+        { "sha256=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA,3145728", true, 0, "its sha256 differs" },
+        { "sha256=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA,3145727", false, 0,
+          "has 3145728 bytes, RECORD says 3145727" },
+        { "sha384=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA,3145728", true, 0,
+          "its sha384 differs" },
+        { "md5=AAAAAAAAAAAAAAAAAAAAAA,3145728", true, 0, "has a hash of the kind 'md5' in RECORD" },
+        { NULL, true, 1u << 20, "entry 'demo/big' is damaged" },
+        { NULL, false, 1u << 20, "entry 'demo/big' is damaged: its CRC is " },
+    };
+    struct place *p = *state;
+    AUTO(mem_auto) char *room = mem_alloc(LARGE);
+    struct str content = large_content(room);
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct err e = { 0 };
+        struct maker m;
+
+        maker_init(&m, "demo", "1.0");
+        if (cases[i].deflated)
+            maker_deflated(&m, "demo/big", content);
+        else
+            maker_member(&m, "demo/big", content, false);
+        if (cases[i].row)
+            (void)buf_printf(&m.record, "demo/big,%s\n", cases[i].row);
+        else
+            maker_row(&m, "demo/big", content);
+        maker_identity(&m);
+        struct str wheel = maker_finish(&m);
+
+        if (cases[i].damage)
+            m.zip.p[cases[i].damage] ^= 0x55;
+        assert_false(unpack(p, "demo-1.0-py3-none-any.whl", wheel, &e));
+        assert_int_equal(err_exit_code(&e), 5);
+        if (!strstr(e.text, cases[i].why))
+            fail_msg("case %zu says '%s'", i, e.text);
+        assert_nothing_left(p);
+        maker_clear(&m);
+    }
+}
+
 static void many_wheels_share_one_pool(void **state)
 {
     struct place *p = *state;
@@ -364,6 +459,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(unpacks_a_wheel_into_its_places, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_wheels_that_break_a_rule, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_formats_it_does_not_know, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(large_members_go_in_pieces, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(large_members_that_are_wrong_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(marks_code_that_runs_at_start_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_wheels_share_one_pool, set_up, tear_down),
         cmocka_unit_test_setup_teardown(marks_libraries_that_look_outside_the_wheel, set_up, tear_down),

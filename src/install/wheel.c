@@ -193,31 +193,42 @@ bool wheel_read(struct str file, struct str bytes, struct arena *a, struct wheel
     return true;
 }
 
-static bool compare(struct wheel_member *m, struct str content, struct err *e)
+/* NULL when RECORD says nothing of the content. */
+static const struct record_row *row_of(const struct wheel_member *m)
 {
-    const struct record_row *row = m->row;
-    unsigned char digest[HASH_MAX];
-    AUTO_DIGEST d = NULL;
-    size_t n;
+    return m->row && m->row->alg.n && !record_is_unhashed(m->row->path) ? m->row : NULL;
+}
 
-    if (!row || row->alg.n == 0 || record_is_unhashed(row->path))
+/* RECORD's kind of hash, where that is not sha256, which is computed anyway. */
+static bool other_digest(const struct wheel_member *m, struct digest **out, struct err *e)
+{
+    const struct record_row *row = row_of(m);
+
+    *out = NULL;
+    if (!row || str_eq(row->alg, STR("sha256")))
         return true;
-    if (row->size != RECORD_NO_SIZE && row->size != content.n)
-        return err_set(e, ERR_PACKAGE, "'" STR_FMT "' has %zu bytes, RECORD says %llu", STR_ARG(m->entry->name),
-                       content.n, (unsigned long long)row->size);
-    if (str_eq(row->alg, STR("sha256"))) {
-        if (row->n_digest == HASH_SHA256 && memcmp(row->digest, m->sha256, HASH_SHA256) == 0)
-            return true;
-        return err_set(e, ERR_PACKAGE, "'" STR_FMT "' is not what RECORD says: its sha256 differs",
-                       STR_ARG(m->entry->name));
-    }
     if (!str_eq(row->alg, STR("sha384")) && !str_eq(row->alg, STR("sha512")))
         return err_set(e, ERR_PACKAGE, "'" STR_FMT "' has a hash of the kind '" STR_FMT "' in RECORD",
                        STR_ARG(m->entry->name), STR_ARG(row->alg));
-    if (!digest_new(row->alg, &d, e))
-        return false;
-    digest_add(d, content.p, content.n);
-    digest_finish(d, digest, &n);
+    return digest_new(row->alg, out, e);
+}
+
+/* other: of the whole content, if there is such a digest. */
+static bool compare(const struct wheel_member *m, struct digest *other, size_t size, struct err *e)
+{
+    const struct record_row *row = row_of(m);
+    unsigned char digest[HASH_MAX];
+    size_t n = HASH_SHA256;
+
+    if (!row)
+        return true;
+    if (row->size != RECORD_NO_SIZE && row->size != size)
+        return err_set(e, ERR_PACKAGE, "'" STR_FMT "' has %zu bytes, RECORD says %llu", STR_ARG(m->entry->name),
+                       size, (unsigned long long)row->size);
+    if (other)
+        digest_finish(other, digest, &n);
+    else
+        memcpy(digest, m->sha256, n);
     if (n != row->n_digest || memcmp(digest, row->digest, n) != 0)
         return err_set(e, ERR_PACKAGE, "'" STR_FMT "' is not what RECORD says: its " STR_FMT " differs",
                        STR_ARG(m->entry->name), STR_ARG(row->alg));
@@ -293,13 +304,62 @@ static unsigned flags_of(const struct wheel *w, const struct wheel_member *m, st
     return flags;
 }
 
+static bool exit_5(struct err *e)
+{
+    return e->kind == ERR_PACKAGE ? err_exit(e, 5) : false;
+}
+
 bool wheel_check(const struct wheel *w, struct wheel_member *m, struct str content, struct err *e)
 {
+    AUTO_DIGEST other = NULL;
+
     if (!hash_sha256(content.p, content.n, m->sha256, e))
         return false;
     m->fast = hash_fast(content.p, content.n);
     m->flags = flags_of(w, m, content);
-    return compare(m, content, e) || (e->kind == ERR_PACKAGE ? err_exit(e, 5) : false);
+    if (!other_digest(m, &other, e))
+        return exit_5(e);
+    if (other)
+        digest_add(other, content.p, content.n);
+    return compare(m, other, content.n, e) || exit_5(e);
+}
+
+bool wheel_sum_open(const struct wheel_member *m, struct wheel_sum *out, struct err *e)
+{
+    *out = (struct wheel_sum){ 0 };
+    if (!digest_new(STR("sha256"), &out->sha256, e))
+        return false;
+    out->fast = hash_fast_new();
+    return other_digest(m, &out->other, e) || exit_5(e);
+}
+
+void wheel_sum_add(struct wheel_sum *s, struct str piece)
+{
+    digest_add(s->sha256, piece.p, piece.n);
+    hash_fast_add(s->fast, piece.p, piece.n);
+    if (s->other)
+        digest_add(s->other, piece.p, piece.n);
+}
+
+bool wheel_sum_check(const struct wheel *w, struct wheel_member *m, struct wheel_sum *s, struct str content,
+                     struct err *e)
+{
+    unsigned char digest[HASH_MAX];
+    size_t n;
+
+    digest_finish(s->sha256, digest, &n);
+    memcpy(m->sha256, digest, HASH_SHA256);
+    m->fast = hash_fast_finish(s->fast);
+    m->flags = flags_of(w, m, content);
+    return compare(m, s->other, content.n, e) || exit_5(e);
+}
+
+void wheel_sum_close(struct wheel_sum *s)
+{
+    digest_free(s->sha256);
+    digest_free(s->other);
+    hash_fast_free(s->fast);
+    *s = (struct wheel_sum){ 0 };
 }
 
 /* Files that say what is true of an installation: those of a wheel, if it has them, are not taken. */

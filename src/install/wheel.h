@@ -41,6 +41,21 @@ struct wheel {
 MUST_USE bool wheel_read(struct str file, struct str bytes, struct arena *a, struct wheel *out, struct err *e);
 /* Compares the content of a member with its row and fills sha256, fast and flags. */
 MUST_USE bool wheel_check(const struct wheel *w, struct wheel_member *m, struct str content, struct err *e);
+
+/* The same for content that comes in pieces. */
+struct wheel_sum {
+    struct digest *sha256, *other; /* other: where RECORD has another kind */
+    struct hash_fast *fast;
+};
+
+/* ERR_PACKAGE, exit code 5, when RECORD has a kind of hash that is not taken. To be closed in every case. */
+MUST_USE bool wheel_sum_open(const struct wheel_member *m, struct wheel_sum *out, struct err *e);
+void wheel_sum_add(struct wheel_sum *s, struct str piece);
+/* content: all of it once more, of which only what says something of the wheel is looked at. */
+MUST_USE bool wheel_sum_check(const struct wheel *w, struct wheel_member *m, struct wheel_sum *s, struct str content,
+                              struct err *e);
+void wheel_sum_close(struct wheel_sum *s);
+#define AUTO_WHEEL_SUM AUTO(wheel_sum_close) struct wheel_sum
 /* RECORD as it must read once the members lie where they go: without rows for files that are made at installation,
  * with one for INSTALLER. All members have been checked. False when out is full. */
 bool wheel_record(const struct wheel *w, struct arena *a, struct buf *out);
