@@ -61,6 +61,11 @@ struct zip {
 MUST_USE bool zip_open(struct str file, const struct zip_limits *limits, struct arena *arena, struct zip *out,
                        struct err *e);
 
+/* The same, but a member's local header and what lies behind its data is looked at only when that is read: the promise
+ * holds once every entry was, which one who unpacks all of them in any case need not pay for twice. */
+MUST_USE bool zip_open_directory(struct str file, const struct zip_limits *limits, struct arena *arena, struct zip *out,
+                                 struct err *e);
+
 /* The entry of that name, or NULL. Looks at all of them. */
 MUST_USE const struct zip_entry *zip_find(const struct zip *z, struct str name);
 

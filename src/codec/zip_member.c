@@ -73,16 +73,27 @@ static struct str member_of(const struct zip *z, const struct zip_entry *entry)
     return str_sub(z->file, entry->offset, entry->end);
 }
 
-bool zip_open(struct str file, const struct zip_limits *limits, struct arena *arena, struct zip *out, struct err *e)
+bool zip_open_directory(struct str file, const struct zip_limits *limits, struct arena *arena, struct zip *out,
+                        struct err *e)
 {
     struct zip_central c;
     struct zip z;
-    struct str data;
 
     if (!zip_find_central(file, file.n, &c, e) ||
         !zip_parse_central(str_sub(file, c.offset, c.offset + c.size), &c, limits, arena, &z, e))
         return false;
     z.file = file;
+    *out = z;
+    return true;
+}
+
+bool zip_open(struct str file, const struct zip_limits *limits, struct arena *arena, struct zip *out, struct err *e)
+{
+    struct zip z;
+    struct str data;
+
+    if (!zip_open_directory(file, limits, arena, &z, e))
+        return false;
     for (size_t i = 0; i < z.n; i++)
         if (!check_local(member_of(&z, &z.entry[i]), &z.entry[i], &data, e))
             return false;

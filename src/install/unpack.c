@@ -25,6 +25,7 @@
 #define SLICE_FILES 256
 
 #define FORGET_BYTES (64u << 10) /* of the archive; fewer pages are not worth the call */
+#define FORGET_ALL (2u << 20)    /* the same of whole members: the kernel maps up to 64 KiB around each */
 
 enum phase { PLAN, MEMBERS, FINISH, OVER };
 
@@ -56,6 +57,7 @@ struct unpack {
     uint64_t traced_us; /* when it began, while base/trace.h is on */
     size_t outstanding;
     _Atomic bool failed;
+    _Atomic uint64_t touched; /* bytes of the archive that whole members mapped, at most */
     struct err err;
 };
 
@@ -146,6 +148,17 @@ static bool make_dirs(struct unpack *u, struct err *e)
     return true;
 }
 
+/* Without this an archive stays in memory until its end: pages that were read are not needed again, and where another
+ * job is reading they come back from the page cache. */
+static void forget(struct unpack *u, const char *first, const char *behind)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)first + page - 1) & ~(page - 1), to = (uintptr_t)behind & ~(page - 1);
+
+    if (u->mapped && to > from)
+        (void)madvise((void *)from, to - from, MADV_DONTNEED); // NOLINT(performance-no-int-to-ptr): pages of the map
+}
+
 static bool plan(struct unpack *u, struct err *e)
 {
     struct store_entry entry;
@@ -165,6 +178,7 @@ static bool plan(struct unpack *u, struct err *e)
         !make_dirs(u, e))
         return false;
     cut_slices(u);
+    forget(u, u->bytes.p, u->bytes.p + u->bytes.n);
     return true;
 }
 
@@ -180,16 +194,6 @@ static bool make_file(struct unpack *u, const struct wheel_member *m, char path[
         return false;
     (void)err_set(e, ERR_PACKAGE, "two members want to be '%s'", path);
     return err_exit(e, 5);
-}
-
-/* Pages of the archive that were read are not needed again: without this an archive stays in memory until its end. */
-static void forget(struct unpack *u, const char *first, const char *behind)
-{
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t from = ((uintptr_t)first + page - 1) & ~(page - 1), to = (uintptr_t)behind & ~(page - 1);
-
-    if (u->mapped && to > from)
-        (void)madvise((void *)from, to - from, MADV_DONTNEED); // NOLINT(performance-no-int-to-ptr): pages of the map
 }
 
 static bool exit_5(struct err *e)
@@ -211,8 +215,6 @@ static bool unpack_whole(struct unpack *u, struct wheel_member *m, char *room, s
     if (!wheel_check(&u->wheel, m, content, e) || !make_file(u, m, path, &fd, e) ||
         !fd_write_all(fd, content.p, content.n, path, e))
         return false;
-    if (m->entry->end - m->entry->offset >= FORGET_BYTES)
-        forget(u, u->bytes.p + m->entry->offset, u->bytes.p + m->entry->end);
     return true;
 }
 
@@ -267,12 +269,18 @@ static void run_slice(struct job *j)
     AUTO_ZIP_INFLATER inflater = zip_inflater_new();
     AUTO(mem_auto) char *room = mem_alloc(MIN(largest, (size_t)SLICE_BYTES));
 
-    for (size_t i = s->first; i < s->first + s->n && !u->failed; i++) {
-        bool ok = u->order[i]->entry->size > SLICE_BYTES ? unpack_in_pieces(u, u->order[i], inflater, &s->err)
-                                                         : unpack_whole(u, u->order[i], room, inflater, &s->err);
+    for (size_t i = 0; i < s->n && !u->failed; i++) {
+        struct wheel_member *m = u->order[s->first + i];
+        bool ok = m->entry->size > SLICE_BYTES ? unpack_in_pieces(u, m, inflater, &s->err)
+                                               : unpack_whole(u, m, room, inflater, &s->err);
 
         if (!ok)
             u->failed = true;
+        u->touched += FORGET_BYTES + (m->entry->size > SLICE_BYTES ? 0 : m->entry->comp_size);
+        if (u->touched >= FORGET_ALL) {
+            u->touched = 0;
+            forget(u, u->bytes.p, u->bytes.p + u->bytes.n);
+        }
     }
 }
 

@@ -149,6 +149,7 @@ static bool match_rows(struct wheel *w, const struct record *r, struct arena *a,
 {
     AUTO_MAP rows = { 0 };
     VEC(struct wheel_member) members = { 0 };
+    struct str nothing;
 
     for (size_t i = 0; i < r->n; i++)
         map_put(&rows, r->row[i].path, (uint32_t)i);
@@ -156,8 +157,11 @@ static bool match_rows(struct wheel *w, const struct record *r, struct arena *a,
         struct wheel_member m = { .entry = &w->zip.entry[i] };
         struct str name = m.entry->name, leaf = name;
 
-        if (m.entry->is_dir)
+        if (m.entry->is_dir) {
+            if (!zip_view(&w->zip, m.entry, &nothing, e)) /* its header; those of files are read with them */
+                return false;
             continue;
+        }
         uint32_t at = map_find(&rows, name);
 
         if (at != MAP_NONE)
@@ -178,7 +182,7 @@ static bool read_all(struct str file, struct str bytes, struct arena *a, struct 
     struct record r;
     struct str text;
 
-    return zip_open(bytes, NULL, a, &w->zip, e) && read_identity(w, file, a, e) &&
+    return zip_open_directory(bytes, NULL, a, &w->zip, e) && read_identity(w, file, a, e) &&
            need_info(w, "RECORD", RECORD_MAX, a, &text, e) && record_parse(a, text, &r, e) &&
            match_rows(w, &r, a, e);
 }

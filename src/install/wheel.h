@@ -1,5 +1,5 @@
 /* A wheel archive read and checked, before anything of it is written: what it is, where each member goes, what each
- * must hash to. Used by unpack.c.
+ * must hash to. That a member's own header agrees is seen when it is unpacked. Used by unpack.c.
  */
 #pragma once
 
