@@ -50,7 +50,7 @@ bool wheel_meta_of(struct str archive, struct arena *a, struct str *out, struct 
     struct zip z;
     const struct zip_entry *en;
 
-    if (!zip_open(archive, NULL, a, &z, e) || !(en = wheel_meta_entry(&z, e)))
+    if (!zip_open_directory(archive, NULL, a, &z, e) || !(en = wheel_meta_entry(&z, e)))
         return false;
     char *text = arena_alloc(a, en->size + 1);
 
