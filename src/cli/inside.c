@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/err.h"
@@ -164,7 +165,8 @@ bool inside_is(const struct workspace *w)
 {
     const char *env = getenv(MARK);
 
-    return env && strcmp(env, w->env_path) == 0;
+    /* A variable alone takes nobody out of the sandbox: what runs in one can gain no privileges. */
+    return env && strcmp(env, w->env_path) == 0 && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 }
 
 /* What activation sets, and the mark for a blast that is called inside. */

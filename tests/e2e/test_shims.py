@@ -333,6 +333,12 @@ def test_blast_inside_says_where_it_works(project):
     assert r.stdout.strip() == str(project.path / ".venv")
 
 
+def test_a_variable_alone_takes_no_command_out(project, secret):
+    project("start")
+    r = project("run", "--no-sync", "cat", str(secret), env=dict(BLAST_SANDBOX=str(project.path / ".venv")), code=None)
+    assert r.code == 1 and r.stdout == ""
+
+
 @pytest.mark.parametrize("shell", ALL)
 def test_a_shell_inside_keeps_all_that_is_typed(project, secret, shell):
     with Shell(shell, project, init=None, words=[str(project.blast.program), "start", "--inside"]) as sh:
