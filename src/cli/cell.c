@@ -186,6 +186,22 @@ static bool enter(struct workspace *w, const struct cell_job *job, int dir, int 
     return !*job->made || make(w, p, dir, name, socket, e);
 }
 
+/* One without a name, which nobody else comes to. */
+static bool make_alone(const struct workspace *w, const struct jail_policy *p, int *socket, struct err *e)
+{
+    AUTO_FD order = -1, serve = -1;
+    int pair[2];
+
+    fd_close(socket);
+    if (!jail_order(p, &order, e))
+        return false;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return err_sys(e, "make a link to the sandbox");
+    *socket = pair[0];
+    serve = pair[1];
+    return spawn_keeper(w, p, order, serve, e);
+}
+
 /* The shell that the environment is active in. */
 static int session(void)
 {
@@ -200,21 +216,20 @@ static int session(void)
 bool cell_run(struct cmd *c, struct workspace *w, const struct cell_job *job, struct jail_result *out,
               struct err *e)
 {
-    AUTO_FD dir = -1;
-
-    if (!sockets_open_dir(w, CELLS, true, &dir)) { /* nothing can be kept, such as a log; the sandbox is as strong */
-        ui_detail("%s cannot be written to: this command has a sandbox for itself", w->dirs.state);
-        *job->made = true;
-        return jail_run(job->policy, job->command, c->a, out, e);
-    }
     for (unsigned i = 0; i < TRIES; i++) {
-        AUTO_FD lock = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* let go of with the entry */
+        struct err why = { 0 };
+        AUTO_FD dir = -1; /* its lock is let go of with it */
         AUTO_FD socket = -1;
 
         *job->made = false;
-        if (!enter(w, job, lock, &socket, e))
-            return err_as(e, ERR_ENVIRONMENT, "reach the sandbox of %s", w->where.dir) || err_exit(e, 125);
-        fd_close(&lock);
+        if (!sockets_open_dir(w, CELLS, true, &dir) || !enter(w, job, dir, &socket, &why)) {
+            /* A home that cannot be written to, a file system without locks or sockets: as strong, but not shared. */
+            ui_detail("%s can hold no shared sandbox: this command has one for itself", w->dirs.state);
+            *job->made = true;
+            if (!make_alone(w, job->policy, &socket, e))
+                return err_as(e, ERR_ENVIRONMENT, "make a sandbox") || err_exit(e, 125);
+        }
+        fd_close(&dir);
         struct jail_entry at = { .socket = socket, .session = session() };
         bool ok = jail_join(&at, job->policy, job->command, c->a, out, e);
 
