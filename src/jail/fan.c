@@ -128,7 +128,7 @@ bool fan_step(struct fan *f, void (*tell)(void *ctx, const struct asked_item *it
     ssize_t n;
 
     while ((n = read(f->fd, room, sizeof room)) > 0) {
-        const struct fanotify_event_metadata *m = (const void *)room;
+        struct fanotify_event_metadata *m = (void *)room; /* the macros of the kernel know no const */
 
         for (; FAN_EVENT_OK(m, n); m = FAN_EVENT_NEXT(m, n)) {
             if (m->vers != FANOTIFY_METADATA_VERSION)
