@@ -221,6 +221,7 @@ bool cell_run(struct cmd *c, struct workspace *w, const struct cell_job *job, st
         AUTO_FD dir = -1; /* its lock is let go of with it */
         AUTO_FD socket = -1;
 
+        *e = (struct err){ 0 }; /* of the one that was gone */
         *job->made = false;
         if (!sockets_open_dir(w, CELLS, true, &dir) || !enter(w, job, dir, &socket, &why)) {
             /* A home that cannot be written to, a file system without locks or sockets: as strong, but not shared. */
@@ -233,9 +234,11 @@ bool cell_run(struct cmd *c, struct workspace *w, const struct cell_job *job, st
         struct jail_entry at = { .socket = socket, .session = session() };
         bool ok = jail_join(&at, job->policy, job->command, c->a, out, e);
 
-        if (ok || !at.gone || e->kind != ERR_NONE)
+        if (ok || !at.gone)
             return ok;
     }
+    if (e->kind != ERR_NONE)
+        return false;
     (void)err_set(e, ERR_ENVIRONMENT, "the sandbox of %s ends whenever a command comes to it", w->where.dir);
     (void)err_hint(e, "blast sandbox check");
     return err_exit(e, 125);

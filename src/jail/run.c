@@ -214,7 +214,7 @@ static void pass_on(void *ctx, struct str key, struct str value)
     own->k->heard(own->k->ctx, key, value);
 }
 
-/* It was killed: who waits for it is told why. */
+/* It was killed: who comes to it is told why, and has another made. */
 static void answer_for_it(int *serve, int ws)
 {
     static struct visits v;
@@ -225,6 +225,7 @@ static void answer_for_it(int *serve, int ws)
         return;
     (void)of_its_end(ws, &e);
     why = visit_error(&e, NOT_RUN);
+    why.kind = VISIT_GONE;
     visits_open(&v, *serve);
     *serve = -1;
     visits_refuse(&v, STR(""), &why);

@@ -61,7 +61,7 @@ struct jail_entry {
     int session; /* a process of ours for whose life the sandbox stays; 0: none */
     bool gone;   /* set: it ended before it took the command */
 };
-/* As jail_run(), in that one. False without an error: it is `gone`. */
+/* As jail_run(), in that one. False and `gone`: in another, perhaps; an error then says how this one ended. */
 MUST_USE bool jail_join(struct jail_entry *at, const struct jail_policy *p, const struct jail_command *c,
                         struct arena *a, struct jail_result *out, struct err *e);
 

@@ -353,6 +353,11 @@ static void take_message(struct client *k)
     case VISIT_ERROR:
         take_failure(k, &room.m);
         break;
+    case VISIT_GONE:
+        take_failure(k, &room.m);
+        k->taken = false;
+        k->over = true;
+        break;
     case VISIT_REFUSED:
         k->out->end = JAIL_REFUSED;
         k->over = true;
@@ -426,11 +431,11 @@ bool visit_run(const struct visit *v, const struct jail_command *c, struct arena
     fd_close(&k.signals);
     if (c->foreground)
         (void)sigprocmask(SIG_SETMASK, &k.before, NULL);
+    *gone = !k.taken;
     if (k.failure.kind != ERR_NONE) {
         *e = k.failure;
         return err_exit(e, out->code);
     }
-    *gone = !k.taken;
     if (out->end == JAIL_NOT_STARTED && k.taken) {
         (void)err_set(e, ERR_ENVIRONMENT, "the sandbox was ended while '%s' ran in it", c->argv[0]);
         return err_exit(e, NOT_RUN);

@@ -3,7 +3,8 @@
  * Several commands share a sandbox. Each has one connection, SOCK_SEQPACKET, one datagram a message:
  *
  *     client -> blast-jail    VISIT_RUN with its order (a sealed memfd) and descriptors
- *     blast-jail -> client    VISIT_REPORT; at the end VISIT_END. VISIT_REFUSED or VISIT_ERROR: it did not start
+ *     blast-jail -> client    VISIT_REPORT; at the end VISIT_END. VISIT_REFUSED or VISIT_ERROR: it did not start;
+ *                             VISIT_GONE: nor did the sandbox take it
  *     leader -> client        VISIT_TERMINAL, VISIT_STOPPED, VISIT_ERROR: the command's leader, inside (leader.h)
  *     client -> leader        VISIT_SIGNAL
  *
@@ -38,6 +39,7 @@ enum visit_kind {
     VISIT_TERMINAL, /* with the master of the command's terminal */
     VISIT_STOPPED,  /* the command was stopped, by the signal `value` (job control) */
     VISIT_SIGNAL,   /* `value` for the command; `group`: for its whole process group */
+    VISIT_GONE,     /* the sandbox was ended before it took the command; `text` says how */
     VISIT_ERROR,    /* `text`, `hint`, `sys`; `value` is the exit code */
     VISIT_END       /* `value` is the wait status; `text` the limit that ended it, or empty */
 };
@@ -82,8 +84,8 @@ MUST_USE bool visit_order_read(int fd, struct arena *a, struct visit_order *out,
 /* The client's side: has the command run over this connection and waits for its end, relaying terminal and signals.
  * `home` is the directory inside where it starts if it names none. `other`: a further descriptor that is waited for,
  * `heard` is called when it is readable and closes it at its end (*other becomes -1); may be NULL. What it returns is
- * what jail_run() does; out->wall_us is not set. False with *gone and no error when the sandbox ended before it took
- * the command: it can be tried with another. */
+ * what jail_run() does; out->wall_us is not set. False with *gone when the sandbox ended before it took the
+ * command: it can be tried with another. Then `e` says why where that is known. */
 struct visit {
     int socket;
     const char *home;

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -352,30 +353,54 @@ def test_no_call_makes_a_larger_file(box, level):
 
 @pytest.mark.parametrize("level", ("namespace", "container"))
 def test_nothing_is_left_of_a_launcher_killed_while_it_builds(box, level):
-    """Whenever it happens: at its first sight, and later and later."""
+    """Whenever it happens: at its first sight, and later and later. One that ends before it took the command is made
+    anew, but not forever."""
     for looks in range(8):
         mark = f"blast-race-{os.getpid()}-{looks}"
         p = subprocess.Popen(box.words(box.program, "run", "--no-sync", "--", "python", "-c",
                                        "import time; time.sleep(600)", mark), cwd=box.path,
-                             env=box.environment(level, **OPEN), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while not kill_child(p.pid, "blast-jail", looks * 20):
-            assert p.poll() is None
-        assert p.wait(TIMEOUT) == 125
+                             env=box.environment(level, **OPEN), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                             text=True)
+        killed = set()
+        while p.poll() is None:
+            killed |= kill_child(p.pid, "blast-jail", looks * 20)
+        _, said = p.communicate()
+        assert p.returncode == 125 and 1 <= len(killed) <= 5, (p.returncode, killed, said)
+        assert re.search("ended by signal 9|was ended while 'python' ran|ends whenever a command comes", said), said
         wait_for(lambda: not processes_with(mark))
 
 
+@pytest.mark.parametrize("deaths", (1, 2, 9))
+def test_a_launcher_that_dies_before_it_took_the_command_is_replaced(box, deaths):
+    """Five times at the most, and one that is about to be gone may be found twice; the last one's end is the error."""
+    stand_in, count = box.path / "blast-jail", box.path / "deaths"
+    stand_in.write_text(f'''#!/bin/sh
+n=$(cat {count} 2>/dev/null || echo 0)
+echo $((n + 1)) > {count}
+[ "$n" -ge {deaths} ] || kill -9 $$
+exec {box.program.parent / "blast-jail"} "$@"
+''')
+    stand_in.chmod(0o755)
+    count.unlink(missing_ok=True)
+    p = box.run("python", "-c", "print(6 * 7)", level="namespace", env={**OPEN, "BLAST_JAIL": str(stand_in)},
+                code=125 if deaths == 9 else 0)
+    assert p.stdout == ("" if deaths == 9 else "42\n")
+    ends = re.search("ended by signal 9|ends whenever a command comes", p.stderr)
+    assert bool(ends) == (deaths == 9), p.stderr
+
+
 def kill_child(pid, name, looks):
-    """After as many looks at it; False when there is none, or when it ended by itself before."""
+    """After as many looks at it. Whom that was."""
     for child in [j for keeper in cells.children(pid) for j in cells.children(keeper)]:
         try:
             if Path(f"/proc/{child}/comm").read_text() == name + "\n":
                 for _ in range(looks):
                     Path(f"/proc/{child}/status").read_text()
                 os.kill(child, signal.SIGKILL)
-                return True
+                return {child}
         except (FileNotFoundError, ProcessLookupError):
             pass
-    return False
+    return set()
 
 
 def processes_with(mark):
