@@ -1,7 +1,7 @@
 /* The sandbox of an environment: one for all that is run in it at the same time, and for the shells that work in it.
  *
  * A command finds it by a socket that is named after project and policy (<state>/cells), or has it made and served by a
- * keeper, a process of Blast in a session of its own: `blast sandbox keep`. It ends with the last command, or with the
+ * keeper (keeper.h). It ends with the last command, or with the
  * last shell that held it. What blast.toml says anew makes another sandbox; what runs keeps the old one.
  */
 #pragma once
@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include "base/attr.h"
 #include "base/str.h"
+
+#define CELL_DIR "cells" /* of the state directory: sockets and journals */
 
 struct arena;
 struct cmd;
@@ -28,12 +30,6 @@ struct cell_job {
 };
 MUST_USE bool cell_run(struct cmd *c, struct workspace *w, const struct cell_job *job, struct jail_result *out,
                        struct err *e);
-/* `blast sandbox keep ORDER SERVE DIGEST`: the descriptors of a sandbox's order and listening socket, and the digest of
- * its policy. Its keeper, until it ends. */
-struct cell_words {
-    const char *order, *serve, *digest;
-};
-MUST_USE bool cell_keep(struct workspace *w, const struct cell_words *words, struct err *e);
 
 /* What the project's sandboxes are doing; in the arena. */
 struct cell_use {

@@ -1,6 +1,6 @@
 /* blast sandbox: what the sandbox would be. check makes one for real that runs nothing, show prints the policy. */
 #include "base/err.h"
-#include "cli/cell.h"
+#include "cli/keeper.h"
 #include "cli/common.h"
 #include "cli/inside.h"
 #include "cli/observe.h"
@@ -109,16 +109,16 @@ static bool show(struct cmd *c, const struct jail_policy *p)
     return true;
 }
 
-/* Plumbing: blast run starts it. */
+/* Plumbing: see keeper.h. */
 static bool keep(struct cmd *c, struct err *e)
 {
     const struct str *word = c->options.words.p;
-    struct cell_words words = { arena_cstr(c->a, word[1]), arena_cstr(c->a, word[2]), arena_cstr(c->a, word[3]) };
+    struct keeper_words words = { arena_cstr(c->a, word[1]), arena_cstr(c->a, word[2]) };
     struct request r;
     AUTO_WORKSPACE w = { 0 };
 
     common_request(c, &r);
-    return common_open(c, &r, &w, e) && cell_keep(&w, &words, e);
+    return common_open(c, &r, &w, e) && keeper_run(&w, &words, e);
 }
 
 enum verb { VERB_SHOW, VERB_CHECK, VERB_CONNECTIONS, VERB_ACCESSES, VERB_LEARNED, VERB_FORGET, VERB_COUNT };
@@ -162,7 +162,7 @@ bool cmd_sandbox(struct cmd *c, struct err *e)
     AUTO_WORKSPACE w = { 0 };
     enum verb verb;
 
-    if (c->options.words.n == 4 && str_eq(c->options.words.p[0], STR("keep")))
+    if (c->options.words.n == 3 && str_eq(c->options.words.p[0], STR("keep")))
         return keep(c, e);
     common_request(c, &r);
     if (!find_verb(c, &verb, e) || !common_open(c, &r, &w, e))

@@ -86,33 +86,40 @@ const char *const *outside_index_hosts(struct cmd *c, const struct workspace *w)
 
 /* ------------------------------------------------------------ the control socket */
 
-void outside_open(const struct workspace *w, struct outside *out)
+/* False: there can be none. */
+static bool find_place(const struct workspace *w, bool make, int *dir, char name[SOCKETS_NAME])
 {
-    struct sockaddr_un at;
     char mark[SOCKETS_MARK];
 
-    *out = (struct outside){ .dir = -1 };
-    if (!sockets_open_dir(w, "gate", true, &out->dir))
-        return;
     sockets_mark(w, mark);
-    (void)snprintf(out->name, sizeof out->name, "%s-%d.sock", mark, (int)getpid());
-    (void)unlinkat(out->dir, out->name, 0); /* of a process that had this number before */
-    AUTO_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (fd >= 0 && sockets_address(out->dir, out->name, &at) && bind(fd, (struct sockaddr *)&at, sizeof at) == 0 &&
-        fchmodat(out->dir, out->name, 0600, 0) == 0 && listen(fd, 8) == 0)
-        out->fd = fcntl(fd, F_DUPFD_CLOEXEC, 10); /* out of the way of what is handed over */
-    if (out->fd < 0)
-        out->fd = 0;
+    (void)snprintf(name, SOCKETS_NAME, "%s-%d.sock", mark, (int)getpid());
+    return sockets_open_dir(w, "gate", make, dir);
 }
 
-void outside_close(struct outside *o)
+int outside_listen(const struct workspace *w)
 {
-    if (o->dir >= 0 && o->name[0])
-        (void)unlinkat(o->dir, o->name, 0);
-    fd_close(&o->dir);
-    if (o->fd > 0)
-        fd_close(&o->fd);
+    struct sockaddr_un at;
+    char name[SOCKETS_NAME];
+    AUTO_FD dir = -1;
+
+    if (!find_place(w, true, &dir, name))
+        return -1;
+    (void)unlinkat(dir, name, 0); /* of a process that had this number before */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && (!sockets_address(dir, name, &at) || bind(fd, (struct sockaddr *)&at, sizeof at) < 0 ||
+                    fchmodat(dir, name, 0600, 0) < 0 || listen(fd, 8) < 0))
+        fd_close(&fd);
+    return fd;
+}
+
+void outside_remove(const struct workspace *w)
+{
+    char name[SOCKETS_NAME];
+    AUTO_FD dir = -1;
+
+    if (find_place(w, false, &dir, name))
+        (void)unlinkat(dir, name, 0);
 }
 
 /* ------------------------------------------------------------ the audit log */

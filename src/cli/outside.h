@@ -14,14 +14,10 @@ struct workspace;
  * come from. NULL at the end; in the command's arena. */
 MUST_USE const char *const *outside_index_hosts(struct cmd *c, const struct workspace *w);
 
-/* The socket at which blast-gate tells of its connections, in a file that is named after the project. */
-struct outside {
-    int fd;        /* listening; 0: it could not be made, then the table cannot be asked for */
-    int dir;       /* of the file */
-    char name[64];
-};
-void outside_open(const struct workspace *w, struct outside *out);
-void outside_close(struct outside *o);
+/* The socket at which blast-gate tells of its connections, listening, in a file that is named after the project and
+ * this process. -1: it could not be made; then the table cannot be asked for. */
+MUST_USE int outside_listen(const struct workspace *w);
+void outside_remove(const struct workspace *w);
 
 /* One event of blast-gate into the audit log. */
 void outside_record(struct workspace *w, struct str event);

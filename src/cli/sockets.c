@@ -19,6 +19,16 @@ bool sockets_address(int dir, const char *name, struct sockaddr_un *out)
            sizeof out->sun_path;
 }
 
+int sockets_connect(int dir, const char *name)
+{
+    struct sockaddr_un at;
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && (!sockets_address(dir, name, &at) || connect(fd, (struct sockaddr *)&at, sizeof at) < 0))
+        fd_close(&fd);
+    return fd;
+}
+
 void sockets_mark(const struct workspace *w, char out[SOCKETS_MARK])
 {
     unsigned char sum[HASH_SHA256];

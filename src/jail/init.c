@@ -26,8 +26,8 @@
 #include "jail/probe.h"
 #include "jail/sample.h"
 #include "jail/source.h"
+#include "jail/visit.h"
 
-#define NOT_RUN 125
 
 struct inside {
     struct init_task *t;
@@ -179,7 +179,7 @@ static void start(struct inside *s, const struct link_message *m, const int *got
         s->leader[s->n] = (int)pid;
         s->visit[s->n++] = m->visit;
     } else {
-        tell_over(s, m->visit, NOT_RUN << 8);
+        tell_over(s, m->visit, JAIL_NOT_RUN << 8);
     }
 }
 
@@ -272,10 +272,10 @@ void init_run(struct init_task *t)
     bool entered = cgroup_enter(t->door, &e);
 
     if (!link_receive(t->link, &m, got, &n) || m.kind != LINK_GO)
-        _exit(NOT_RUN);
+        _exit(JAIL_NOT_RUN);
     if (!entered || !set_up(&s, &e)) {
-        link_send_error(t->link, &e, NOT_RUN);
-        _exit(NOT_RUN);
+        link_send_error(t->link, &e, JAIL_NOT_RUN);
+        _exit(JAIL_NOT_RUN);
     }
     if (t->network_made && t->only_try)
         probe_gateway(t->p, &t->report);

@@ -26,12 +26,12 @@
 #include "jail/outlet.h"
 #include "jail/scratch.h"
 #include "jail/source.h"
+#include "jail/tell.h"
 #include "jail/trackers.h"
 #include "jail/usage.h"
 #include "jail/userns.h"
 #include "jail/visits.h"
 
-#define NOT_RUN 125
 #define END_MS 2000
 #define NOTE_MS 5000   /* how long the keeper may take to write down that a command is over */
 #define FIRST_MS 10000 /* ... whoever had the sandbox made to come */
@@ -61,84 +61,13 @@ struct launch {
     struct visit_message failure;
 };
 
-/* ------------------------------------------------------------ to the parent */
+/* ------------------------------------------------------------ what it comes to */
 
-static void tell(const struct launch *l, struct buf *b)
-{
-    struct err ignored = { 0 }; /* whoever listens may be gone */
-
-    (void)buf_char(b, '\n');
-    (void)!fd_write_all(l->status, b->p, b->n, "status", &ignored);
-}
-
-static bool format_report(const struct launch *l, struct buf *b)
-{
-    struct json_write w;
-
-    json_write_init(&w, b, false);
-    jail_report_write(&l->report, &w);
-    return json_write_end(&w);
-}
-
-static void tell_report(const struct launch *l)
-{
-    AUTO_BUF b = { .limit = 1u << 16 };
-
-    (void)buf_str(&b, STR("{\"report\":"));
-    if (format_report(l, &b) && buf_char(&b, '}'))
-        tell(l, &b);
-}
-
-static void tell_over(void *ctx, const struct visits_one *one)
+static void over(void *ctx, const struct visits_one *one)
 {
     const struct launch *l = ctx;
-    AUTO_BUF b = { .limit = 1u << 14 };
-    struct json_write w;
-    bool signalled = WIFSIGNALED(one->status);
 
-    json_write_init(&w, &b, false);
-    json_write_object_begin(&w);
-    json_write_key(&w, STR("over"));
-    json_write_object_begin(&w);
-    json_write_member(&w, "command", str_of(one->name));
-    json_write_member_u64(&w, "exit", (uint64_t)(signalled ? 128 + WTERMSIG(one->status) : WEXITSTATUS(one->status)));
-    json_write_member_cstr(&w, "limit", one->limit);
-    json_write_member_u64(&w, "ms", (clock_us() - one->begun_us) / 1000);
-    json_write_object_end(&w);
-    json_write_object_end(&w);
-    if (json_write_end(&w))
-        tell(l, &b);
-}
-
-static void tell_limit(const struct launch *l, const char *name, uint64_t times)
-{
-    AUTO_BUF b = { .limit = 256 };
-
-    if (buf_printf(&b, "{\"limit\":{\"limit\":\"%s\",\"times\":%llu}}", name, (unsigned long long)times))
-        tell(l, &b);
-}
-
-static void tell_end(const struct launch *l, const char *end, int code)
-{
-    AUTO_BUF b = { .limit = 1u << 14 };
-    struct json_write w;
-
-    json_write_init(&w, &b, false);
-    json_write_object_begin(&w);
-    json_write_key(&w, STR("end"));
-    json_write_object_begin(&w);
-    json_write_member_cstr(&w, "end", end);
-    json_write_member_u64(&w, "code", (uint64_t)code);
-    json_write_member_cstr(&w, "limit", l->limit);
-    if (l->failed) {
-        json_write_member_cstr(&w, "text", l->failure.text);
-        json_write_member_cstr(&w, "hint", l->failure.hint);
-        json_write_member_u64(&w, "sys", (uint64_t)l->failure.sys);
-    }
-    json_write_object_end(&w);
-    json_write_object_end(&w);
-    if (json_write_end(&w))
-        tell(l, &b);
+    tell_over(l->status, one);
 }
 
 static void fail(struct launch *l, const struct err *e, int code)
@@ -307,7 +236,7 @@ static bool await_ready(struct launch *l)
         struct err e = { 0 };
 
         (void)err_set(&e, ERR_ENVIRONMENT, "pid 1 of the sandbox ended while it was set up");
-        fail(l, &e, NOT_RUN);
+        fail(l, &e, JAIL_NOT_RUN);
         return false;
     }
     for (size_t i = 0; i < n; i++)
@@ -363,7 +292,7 @@ static bool set_up(struct launch *l, bool inside)
     if (inside && t.other_id && !l->taken) {
         l->taken = true;
         if (!sources_take(p, m.outside, &l->a, &l->sources, &e)) {
-            fail(l, &e, NOT_RUN);
+            fail(l, &e, JAIL_NOT_RUN);
             return false;
         }
     }
@@ -382,14 +311,14 @@ static bool set_up(struct launch *l, bool inside)
     }
     if (!ok || (inside && !t.network_made && !userns_write_maps(l->init, &m, &e)) ||
         (!l->in_group && !cgroup_join(&l->group, l->init, &e))) {
-        fail(l, &e, NOT_RUN);
+        fail(l, &e, JAIL_NOT_RUN);
         return false;
     }
     (void)link_send(l->link, &go, NULL, 0); /* if it is gone, the next receive says so */
     if (!await_ready(l))
         return false;
     if (l->outlet.events >= 0 && !outlet_await(&l->outlet, &e)) {
-        fail(l, &e, NOT_RUN);
+        fail(l, &e, JAIL_NOT_RUN);
         return false;
     }
     return true;
@@ -409,7 +338,7 @@ static const char *take_limits(struct launch *l, int status)
             continue;
         const char *name = jail_setting_name(cgroup_setting((enum cgroup_kind)k));
 
-        tell_limit(l, name, hits - l->hits[k]);
+        tell_limit(l->status, name, hits - l->hits[k]);
         l->hits[k] = hits;
         if (k == CGROUP_MEMORY && !why && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
             why = name;
@@ -438,22 +367,12 @@ static bool take_message(struct launch *l)
     return true;
 }
 
-/* Of blast-gate, for the audit log. */
-static void tell_event(const struct launch *l, struct str json)
-{
-    AUTO_BUF b = { .limit = OUTLET_EVENT_MAX + 64 };
-
-    if (buf_printf(&b, "{\"connection\":" STR_FMT "}", STR_ARG(json)))
-        tell(l, &b);
-}
-
 /* Of a tracker. */
-static void tell_access(void *ctx, struct str json)
+static void accessed(void *ctx, struct str json)
 {
-    AUTO_BUF b = { .limit = ASKED_LINE_MAX + 64 };
+    const struct launch *l = ctx;
 
-    if (buf_printf(&b, "{\"access\":" STR_FMT "}", STR_ARG(json)))
-        tell(ctx, &b);
+    tell_access(l->status, json);
 }
 
 static void take_event(struct launch *l)
@@ -462,10 +381,11 @@ static void take_event(struct launch *l)
     struct str json;
 
     if (outlet_hear(&l->outlet, room, &json)) {
-        tell_event(l, json);
+        tell_connection(l->status, json);
     } else {
         fd_close(&l->outlet.events);
-        tell_event(l, STR("{\"verdict\":\"gone\",\"why\":\"blast-gate ended: nothing gets out any more\"}"));
+        tell_connection(l->status,
+                        STR("{\"verdict\":\"gone\",\"why\":\"blast-gate ended: nothing gets out any more\"}"));
     }
 }
 
@@ -487,7 +407,7 @@ static void supervise(struct launch *l)
     static struct pollfd p[3 + VISITS_POLL_MAX + TRACKERS_POLL_MAX];
 
     while (!l->visits.stop && !visits_are_over(&l->visits)) {
-        visits_tell(&l->visits, tell_over, l);
+        visits_tell(&l->visits, over, l);
         p[0] = (struct pollfd){ l->status, POLLIN, 0 };
         p[1] = (struct pollfd){ l->link, POLLIN, 0 };
         p[2] = (struct pollfd){ l->outlet.events, POLLIN, 0 };
@@ -547,7 +467,7 @@ static bool as_process(struct launch *l)
     jail_policy_as_process(&l->policy, &l->a, &l->policy);
     judge_process(&l->policy, &l->report);
     if (l->policy.files && !scratch_make(&l->scratch, &e)) {
-        fail(l, &e, NOT_RUN);
+        fail(l, &e, JAIL_NOT_RUN);
         return false;
     }
     return set_up(l, false);
@@ -596,6 +516,7 @@ static void end_all(struct launch *l)
 {
     struct pollfd more = { l->outlet.events, POLLIN, 0 };
 
+    visits_tell(&l->visits, over, l); /* the keeper takes note of it meanwhile */
     end_init(l);
     trackers_close(&l->trackers);
     while (more.fd >= 0 && poll(&more, 1, 0) > 0) {
@@ -611,7 +532,7 @@ static void settle(struct launch *l, const char *limit)
     struct pollfd p = { l->status, POLLIN, 0 };
 
     visits_over_all(&l->visits, limit);
-    visits_tell(&l->visits, tell_over, l);
+    visits_tell(&l->visits, over, l);
     while (!l->keeper_gone && visits_wait_for_note(&l->visits) && poll(&p, 1, NOTE_MS) > 0)
         (void)take_notes(l);
     visits_close(&l->visits);
@@ -621,23 +542,23 @@ static int conclude(struct launch *l, bool ready)
 {
     if (l->failed) {
         AUTO_BUF report = { .limit = VISIT_REPORT_MAX };
-        bool reported = format_report(l, &report);
+        bool reported = tell_format_report(&l->report, &report);
 
         visits_refuse(&l->visits, reported ? buf_done(&report) : STR(""), &l->failure);
-        tell_end(l, "not started", l->failure.value);
+        tell_end(l->status, "not started", l->failure.value, l->limit, &l->failure);
         return l->failure.value;
     }
     if (!ready || jail_report_refuses(&l->report, &l->policy)) {
-        static const struct visit_message refused = { .kind = VISIT_REFUSED, .value = NOT_RUN };
+        static const struct visit_message refused = { .kind = VISIT_REFUSED, .value = JAIL_NOT_RUN };
         AUTO_BUF report = { .limit = VISIT_REPORT_MAX };
 
-        (void)!format_report(l, &report);
+        (void)!tell_format_report(&l->report, &report);
         visits_refuse(&l->visits, buf_done(&report), &refused);
-        tell_end(l, "refused", NOT_RUN);
-        return NOT_RUN;
+        tell_end(l->status, "refused", JAIL_NOT_RUN, l->limit, NULL);
+        return JAIL_NOT_RUN;
     }
     settle(l, l->limit);
-    tell_end(l, l->only_try ? "tried" : "over", 0);
+    tell_end(l->status, l->only_try ? "tried" : "over", 0, l->limit, NULL);
     return 0;
 }
 
@@ -645,7 +566,7 @@ static void serve(struct launch *l)
 {
     AUTO_BUF report = { .limit = VISIT_REPORT_MAX };
 
-    if (!format_report(l, &report))
+    if (!tell_format_report(&l->report, &report))
         return;
     l->visits.report = arena_str(&l->a, buf_done(&report));
     l->visits.link = l->link;
@@ -665,15 +586,15 @@ int launch_run(int order, int status, int serve_on, int control)
     l = (struct launch){ .outlet = OUTLET_NONE, .control = control, .status = status, .link = -1,
                          .scratch = { "", -1 } };
     arena_init(&l.a);
-    trackers_init(&l.trackers, tell_access, &l);
+    trackers_init(&l.trackers, accessed, &l);
     for (unsigned k = 0; k < CGROUP_KINDS; k++)
         l.group.dir[k] = l.group.base[k] = -1;
     if (!begin(&l, order, serve_on, &e)) {
-        fail(&l, &e, NOT_RUN);
+        fail(&l, &e, JAIL_NOT_RUN);
     } else {
         ready = reach_level(&l);
         if (ready || !l.failed)
-            tell_report(&l);
+            tell_report(l.status, &l.report);
         if (ready && !l.only_try && !jail_report_refuses(&l.report, &l.policy))
             serve(&l);
     }

@@ -2,14 +2,7 @@
  *
  * The order comes in a sealed memfd: struct launch_header, then the policy as JSON. Commands come over `serve`
  * (jail/visit.h); the sandbox ends when the last one is over and no session holds it. What happens goes to the status
- * socket as lines of JSON, one object with one member each; run.c reads them:
- *
- *     {"report": {...}}               made, or refused: the enforcement report
- *     {"connection": {...}}           blast-gate's (gate/event.h)
- *     {"limit": {"limit", "times"}}   a limit was met, by its setting's name
- *     {"access": {...}}               a tracker's (jail/asked.h)
- *     {"over": {"command", "exit", "limit", "ms"}}  a command; answered with one byte when it was taken note of
- *     {"end": {"end", "code", "limit", "text", "hint", "sys"}}
+ * socket (tell.h).
  *
  * The end of whoever holds the other side of the status socket is the end of the sandbox.
  */

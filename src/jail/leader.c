@@ -26,7 +26,6 @@
 #include "jail/track.h"
 #include "jail/visit.h"
 
-#define NOT_RUN 125
 #define NOT_EXECUTABLE 126
 #define NOT_FOUND 127
 #define ROUNDS 1000      /* of ending children; what forks faster than that is stopped first, see below */
@@ -187,7 +186,7 @@ NORETURN static void run_command(const struct leader *l, int report)
     /* All else goes: what is not standard input, output or error is closed by the exec. */
     bool ok = prepare(l, &e) && (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) == 0 || err_sys(&e, "close descriptors")) &&
               confine(l->t, &e);
-    int code = NOT_RUN;
+    int code = JAIL_NOT_RUN;
 
     if (ok) {
         environ = o->env;
@@ -213,7 +212,7 @@ static bool start_command(struct leader *l)
         struct err e = { 0 };
 
         (void)err_sys(&e, "start the command in the sandbox");
-        m = visit_error(&e, NOT_RUN);
+        m = visit_error(&e, JAIL_NOT_RUN);
         (void)visit_send(l->t->client, &m, -1);
         return false;
     }
@@ -356,12 +355,12 @@ void leader_end_children(const int *spare, bool alone)
 void leader_run(struct leader_task *t)
 {
     struct leader l = { .t = t, .self = getpid(), .slave = -1 };
-    struct link_message over = { .kind = LINK_OVER, .visit = t->visit, .value = NOT_RUN << 8 };
+    struct link_message over = { .kind = LINK_OVER, .visit = t->visit, .value = JAIL_NOT_RUN << 8 };
     struct err e = { 0 };
 
     arena_init(&l.a);
     if (!set_up(&l, &e)) {
-        struct visit_message m = visit_error(&e, NOT_RUN);
+        struct visit_message m = visit_error(&e, JAIL_NOT_RUN);
 
         (void)visit_send(t->client, &m, -1);
     } else if (start_command(&l)) {

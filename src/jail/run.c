@@ -23,7 +23,6 @@
 #include "jail/visit.h"
 #include "jail/visits.h"
 
-#define NOT_RUN 125
 #define STATUS_MAX (1u << 20)
 #define ANSWER_MS 2000 /* to jail_look() */
 #define GONE_MS 10000  /* to jail_stop() */
@@ -184,7 +183,7 @@ static bool of_its_end(int ws, struct err *e)
         (void)err_set(e, ERR_ENVIRONMENT, "blast-jail was ended by signal %d", WTERMSIG(ws));
     else
         (void)err_set(e, ERR_ENVIRONMENT, "blast-jail ended without a word, with exit code %d", WEXITSTATUS(ws));
-    return err_exit(e, NOT_RUN);
+    return err_exit(e, JAIL_NOT_RUN);
 }
 
 static bool make_status(int *ours, int *theirs, struct err *e)
@@ -214,50 +213,65 @@ static void pass_on(void *ctx, struct str key, struct str value)
     own->k->heard(own->k->ctx, key, value);
 }
 
+static void answer(int serve, const struct visit_message *why)
+{
+    static struct visits v;
+
+    visits_open(&v, serve);
+    visits_refuse(&v, STR(""), why);
+}
+
 /* It was killed: who comes to it is told why, and has another made. */
 static void answer_for_it(int *serve, int ws)
 {
-    static struct visits v;
     struct visit_message why;
     struct err e = { 0 };
 
     if (*serve < 0 || !WIFSIGNALED(ws))
         return;
     (void)of_its_end(ws, &e);
-    why = visit_error(&e, NOT_RUN);
+    why = visit_error(&e, JAIL_NOT_RUN);
     why.kind = VISIT_GONE;
-    visits_open(&v, *serve);
+    answer(*serve, &why);
     *serve = -1;
-    visits_refuse(&v, STR(""), &why);
 }
 
-bool jail_keep(const struct jail_keeping *k, struct err *e)
+bool jail_begin(int order, int serve, int control, struct jail_begun *out, struct err *e)
+{
+    AUTO_FD theirs = -1;
+
+    *out = (struct jail_begun){ .status = -1 };
+    if (!make_status(&out->status, &theirs, e))
+        return false;
+    const int give[] = { order, theirs, serve, control };
+
+    if (spawn(give, &out->pid, e))
+        return true;
+    fd_close(&out->status);
+    return false;
+}
+
+void jail_refuse(int serve, const struct err *e)
+{
+    struct visit_message why = visit_error(e, JAIL_NOT_RUN);
+
+    answer(serve, &why);
+}
+
+void jail_keep(const struct jail_keeping *k)
 {
     struct keeper own = { k, k->serve };
-    struct status s = { .fd = -1, .said = { .limit = STATUS_MAX }, .heard = pass_on, .ctx = &own };
-    AUTO_FD order = k->order, theirs = -1;
-    pid_t pid;
+    struct status s = { .fd = k->begun.status, .said = { .limit = STATUS_MAX }, .heard = pass_on, .ctx = &own };
+    struct pollfd p = { s.fd, POLLIN, 0 };
     int ws = 0;
 
-    if (!make_status(&s.fd, &theirs, e))
-        return false;
-    const int give[] = { order, theirs, k->serve, k->control };
-    bool ok = spawn(give, &pid, e);
-
-    fd_close(&order);
-    fd_close(&theirs);
-    if (ok) {
-        struct pollfd p = { s.fd, POLLIN, 0 };
-
-        while ((poll(&p, 1, -1) >= 0 || errno == EINTR) && take_status(&s))
-            ;
-        await_exit(pid, &ws);
-        answer_for_it(&own.serve, ws);
-    }
+    while ((poll(&p, 1, -1) >= 0 || errno == EINTR) && take_status(&s))
+        ;
+    await_exit(k->begun.pid, &ws);
+    answer_for_it(&own.serve, ws);
     fd_close(&own.serve);
     fd_close(&s.fd);
     buf_clear(&s.said);
-    return ok;
 }
 
 /* ------------------------------------------------------------ joined */
@@ -273,7 +287,7 @@ bool jail_join(struct jail_entry *at, const struct jail_policy *p, const struct 
     if (out->end != JAIL_REFUSED || !out->reported)
         return ok;
     (void)jail_report_refusal(&out->report, p, e);
-    return err_exit(e, NOT_RUN);
+    return err_exit(e, JAIL_NOT_RUN);
 }
 
 bool jail_look(int socket, struct arena *a, struct str *out)
@@ -355,26 +369,24 @@ static void hear_status(void *ctx)
 static bool run_own(const struct jail_policy *p, const struct jail_command *c, struct own *o, struct jail_result *out,
                     struct err *e)
 {
-    AUTO_FD order = -1, serve = -1, client = -1, theirs = -1;
+    AUTO_FD order = -1, serve = -1, client = -1;
     int pair[2], ws = 0;
     bool gone = false;
-    pid_t pid;
+    struct jail_begun begun;
 
-    o->status = (struct status){ .fd = -1, .said = { .limit = STATUS_MAX }, .heard = hear, .ctx = o };
-    if (!make_order(p, !c, &order, e) || !make_status(&o->fd, &theirs, e))
+    if (!make_order(p, !c, &order, e))
         return false;
-    o->status.fd = o->fd;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_sys(e, "make a link to blast-jail");
     client = pair[0];
     serve = pair[1];
-    const int give[] = { order, theirs, serve, -1 };
-    bool ok = spawn(give, &pid, e);
+    bool ok = jail_begin(order, serve, -1, &begun, e);
 
-    fd_close(&theirs);
     fd_close(&serve);
     if (!ok)
         return false;
+    o->fd = begun.status;
+    o->status = (struct status){ .fd = o->fd, .said = { .limit = STATUS_MAX }, .heard = hear, .ctx = o };
     if (c) {
         struct visit v = { .socket = client, .home = p->home.p, .other = &o->fd, .heard = hear_status, .ctx = o };
 
@@ -383,7 +395,7 @@ static bool run_own(const struct jail_policy *p, const struct jail_command *c, s
     fd_close(&client);
     for (struct pollfd rest = { o->fd, POLLIN, 0 }; o->fd >= 0 && (poll(&rest, 1, -1) >= 0 || errno == EINTR);)
         hear_status(o);
-    await_exit(pid, &ws);
+    await_exit(begun.pid, &ws);
     return gone || (WIFSIGNALED(ws) && out->end == JAIL_NOT_STARTED && e->kind == ERR_NONE) ? of_its_end(ws, e) : ok;
 }
 
@@ -393,7 +405,7 @@ bool jail_run(const struct jail_policy *p, const struct jail_command *c, struct 
     struct own o = { .a = a, .fd = -1 };
     uint64_t begun = clock_us();
 
-    *out = (struct jail_result){ .code = NOT_RUN };
+    *out = (struct jail_result){ .code = JAIL_NOT_RUN };
     bool ok = run_own(p, c, &o, out, e);
 
     fd_close(&o.fd);
@@ -401,13 +413,13 @@ bool jail_run(const struct jail_policy *p, const struct jail_command *c, struct 
     out->wall_us = clock_us() - begun;
     if (out->end == JAIL_REFUSED && out->reported)
         (void)jail_report_refusal(&out->report, p, e);
-    return ok || err_exit(e, e->exit_code ? e->exit_code : NOT_RUN);
+    return ok || err_exit(e, e->exit_code ? e->exit_code : JAIL_NOT_RUN);
 }
 
 bool jail_try(const struct jail_policy *p, struct arena *a, struct jail_report *out, struct err *e)
 {
     struct own o = { .a = a, .fd = -1, .report = out };
-    struct jail_result result = { .code = NOT_RUN };
+    struct jail_result result = { .code = JAIL_NOT_RUN };
     bool ok = run_own(p, NULL, &o, &result, e);
 
     fd_close(&o.fd);

@@ -72,16 +72,27 @@ MUST_USE bool jail_order(const struct jail_policy *p, int *fd, struct err *e);
 /* What such an order says; where it is read does not move. The policy lives in the arena. */
 MUST_USE bool jail_order_read(int fd, struct arena *a, struct jail_policy *out, struct err *e);
 
-/* Keeps a sandbox until its last command is over. `order` and `serve` (a listening SOCK_SEQPACKET socket) are taken.
- * `heard` gets one object of blast-jail after the other, as launch.h lists them: the key, and the value as JSON text.
- * What it does about "over" is done before the command's client hears of it. */
+/* Starts blast-jail, which serves a sandbox with the order at `serve`, a listening SOCK_SEQPACKET socket, or one with
+ * a single client connected to it. `control`: listening, for the table of connections (gate/table.h); -1: none. They
+ * stay the caller's. It must be kept by the process that began it, whichever program that runs by then. */
+struct jail_begun {
+    int status; /* what blast-jail tells; at its end it ends, too */
+    pid_t pid;
+};
+MUST_USE bool jail_begin(int order, int serve, int control, struct jail_begun *out, struct err *e);
+/* Tells whoever came or comes to `serve`, which is taken, that the sandbox could not begin. */
+void jail_refuse(int serve, const struct err *e);
+
+/* Keeps a sandbox until its last command is over. `begun` and `serve` are taken. `heard` gets one object of blast-jail
+ * after the other, as tell.h lists them: the key, and the value as JSON text. What it does about "over" is done before
+ * the command's client hears of it. */
 struct jail_keeping {
-    int order, serve;
-    int control;             /* listening socket for the table of connections (gate/table.h), or -1 */
+    struct jail_begun begun;
+    int serve;
     void (*heard)(void *ctx, struct str key, struct str value);
     void *ctx;
 };
-MUST_USE bool jail_keep(const struct jail_keeping *k, struct err *e);
+void jail_keep(const struct jail_keeping *k);
 
 /* Asks a sandbox what runs in it and what it uses: JSON, in the arena. */
 MUST_USE bool jail_look(int socket, struct arena *a, struct str *out);

@@ -22,7 +22,6 @@
 #include "jail/run.h"
 
 #define TICK_MS 200 /* between two looks at what runs */
-#define NOT_RUN 125
 
 static const int passed_on[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
                                  SIGALRM, SIGTSTP, SIGCONT, SIGWINCH };
@@ -419,9 +418,9 @@ bool visit_run(const struct visit *v, const struct jail_command *c, struct arena
     int none = -1;
 
     *gone = false;
-    *out = (struct jail_result){ .code = NOT_RUN };
+    *out = (struct jail_result){ .code = JAIL_NOT_RUN };
     if (!block_signals(&k, e) || !ask(&k, e))
-        return err_exit(e, NOT_RUN);
+        return err_exit(e, JAIL_NOT_RUN);
     wait_for_end(&k, v->other ? v->other : &none);
     if (k.terminal) {
         pty_drain(&k.pty);
@@ -438,7 +437,7 @@ bool visit_run(const struct visit *v, const struct jail_command *c, struct arena
     }
     if (out->end == JAIL_NOT_STARTED && k.taken) {
         (void)err_set(e, ERR_ENVIRONMENT, "the sandbox was ended while '%s' ran in it", c->argv[0]);
-        return err_exit(e, NOT_RUN);
+        return err_exit(e, JAIL_NOT_RUN);
     }
     return k.taken && out->end != JAIL_REFUSED;
 }

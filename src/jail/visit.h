@@ -24,6 +24,7 @@ struct err;
 struct jail_command;
 struct jail_result;
 
+#define JAIL_NOT_RUN 125 /* the exit code of what did not start, as of env(1) and timeout(1) */
 #define VISIT_MAGIC UINT32_C(0x54495642)
 #define VISIT_ORDER_MAX (16u << 20) /* bytes of an order; a command line may have 2 MiB */
 #define VISIT_REPORT_MAX 65536      /* bytes of a message that carries JSON */
