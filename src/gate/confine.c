@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <grp.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
@@ -18,15 +17,8 @@
 #include <unistd.h>
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/sysarch.h"
 #include "gate/rules.h"
-
-#if defined __x86_64__
-#define ARCH AUDIT_ARCH_X86_64
-#elif defined __aarch64__
-#define ARCH AUDIT_ARCH_AARCH64
-#else
-#define ARCH 0
-#endif
 
 /* Next to the numbers that sandboxes run as (jail/userns.c): 4,194,304 of those, and as many of these. */
 #define SPARE_BASE 1883308032u
@@ -143,29 +135,19 @@ static void emit(struct program *b, unsigned code, size_t k, unsigned yes, unsig
     b->p[b->n++] = (struct sock_filter){ (unsigned short)code, (unsigned char)yes, (unsigned char)no, (unsigned)k };
 }
 
-static size_t low_word(unsigned argument)
-{
-    size_t at = offsetof(struct seccomp_data, args) + argument * sizeof(__u64);
-
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    at += sizeof(__u32);
-#endif
-    return at;
-}
-
 /* Memory that is not to be executed, and sockets of the Internet: of TCP, and of UDP if a port of it is allowed. */
 static void judge_arguments(struct program *b, const struct rules *r)
 {
     emit(b, BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 4);
-    emit(b, BPF_LD | BPF_W | BPF_ABS, low_word(2), 0, 0);
+    emit(b, BPF_LD | BPF_W | BPF_ABS, sysarch_low_word(2), 0, 0);
     emit(b, BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1);
     emit(b, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM, 0, 0);
     emit(b, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
     emit(b, BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 9);
-    emit(b, BPF_LD | BPF_W | BPF_ABS, low_word(0), 0, 0);
+    emit(b, BPF_LD | BPF_W | BPF_ABS, sysarch_low_word(0), 0, 0);
     emit(b, BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 1, 0);
     emit(b, BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 5);
-    emit(b, BPF_LD | BPF_W | BPF_ABS, low_word(1), 0, 0);
+    emit(b, BPF_LD | BPF_W | BPF_ABS, sysarch_low_word(1), 0, 0);
     emit(b, BPF_ALU | BPF_AND | BPF_K, 0xf, 0, 0);
     emit(b, BPF_JMP | BPF_JEQ | BPF_K, SOCK_STREAM, 1, 0);
     emit(b, BPF_JMP | BPF_JEQ | BPF_K, r->n_udp_ports ? SOCK_DGRAM : SOCK_STREAM, 0, 1);
@@ -179,7 +161,7 @@ static bool restrict_calls(const struct rules *r, struct err *e)
     struct program b = { .n = 0 };
 
     emit(&b, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
-    emit(&b, BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
+    emit(&b, BPF_JMP | BPF_JEQ | BPF_K, SYSARCH, 1, 0);
     emit(&b, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
     emit(&b, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
     judge_arguments(&b, r);
@@ -197,5 +179,5 @@ static bool restrict_calls(const struct rules *r, struct err *e)
 
 bool confine_loop(const struct rules *r, struct err *e)
 {
-    return restrict_files(r, e) && (ARCH == 0 || restrict_calls(r, e));
+    return restrict_files(r, e) && (SYSARCH == 0 || restrict_calls(r, e));
 }

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -16,14 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "base/err.h"
-
-#if defined __x86_64__
-#define ARCH AUDIT_ARCH_X86_64
-#elif defined __aarch64__
-#define ARCH AUDIT_ARCH_AARCH64
-#else
-#define ARCH 0
-#endif
+#include "base/sysarch.h"
 
 /* The newest call that was looked at, file_setattr of Linux 6.17: the numbers are the same everywhere from 403 on. */
 #define NEWEST 469
@@ -105,21 +97,6 @@ static void refuse_if(struct program *b, unsigned test, unsigned k, int error)
     refuse(b, error);
 }
 
-static size_t low_word(unsigned argument)
-{
-    size_t at = offsetof(struct seccomp_data, args) + argument * sizeof(__u64);
-
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    at += sizeof(__u32);
-#endif
-    return at;
-}
-
-static size_t high_word(unsigned argument)
-{
-    return low_word(argument) ^ sizeof(__u32);
-}
-
 /* Begins the part for one call: what follows is run for it alone, until case_end(). */
 static size_t case_begin(struct program *b, int nr)
 {
@@ -139,9 +116,9 @@ static void judge_socket(struct program *b, const struct seccomp_rules *r)
 {
     size_t at = case_begin(b, SYS_socket);
 
-    load(b, low_word(2));
+    load(b, sysarch_low_word(2));
     refuse_if(b, BPF_JEQ, PROTOCOL_MPTCP, EPROTONOSUPPORT);
-    load(b, low_word(0));
+    load(b, sysarch_low_word(0));
     if (r->no_inet) {
         refuse_if(b, BPF_JEQ, AF_INET, EACCES);
         refuse_if(b, BPF_JEQ, AF_INET6, EACCES);
@@ -149,7 +126,7 @@ static void judge_socket(struct program *b, const struct seccomp_rules *r)
     if (r->no_unix)
         refuse_if(b, BPF_JEQ, AF_UNIX, EACCES);
     emit(b, BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 0, 4); /* its types, raw and datagram, are the same to it */
-    load(b, low_word(2)); /* the family of netlink: 0 is routes */
+    load(b, sysarch_low_word(2)); /* the family of netlink: 0 is routes */
     emit(b, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
     refuse(b, EPROTONOSUPPORT);
     answer(b, SECCOMP_RET_ALLOW);
@@ -157,7 +134,7 @@ static void judge_socket(struct program *b, const struct seccomp_rules *r)
     emit(b, BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 2, 0);
     emit(b, BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 1, 0);
     refuse(b, EAFNOSUPPORT);
-    load(b, low_word(1));
+    load(b, sysarch_low_word(1));
     emit(b, BPF_ALU | BPF_AND | BPF_K, 0xf, 0, 0); /* without SOCK_CLOEXEC and SOCK_NONBLOCK */
     refuse_if(b, BPF_JEQ, SOCK_RAW, EPERM);
     refuse_if(b, BPF_JEQ, SOCK_PACKET, EPERM);
@@ -168,7 +145,7 @@ static void judge_mode(struct program *b, int nr, unsigned mode)
 {
     size_t at = case_begin(b, nr);
 
-    load(b, low_word(mode));
+    load(b, sysarch_low_word(mode));
     refuse_if(b, BPF_JSET, S_ISUID, EPERM);
     case_end(b, at);
 }
@@ -178,10 +155,10 @@ static void judge_open(struct program *b, int nr, unsigned flags, unsigned mode)
 {
     size_t at = case_begin(b, nr);
 
-    load(b, low_word(flags));
+    load(b, sysarch_low_word(flags));
     emit(b, BPF_JMP | BPF_JSET | BPF_K, O_CREAT | (O_TMPFILE & ~O_DIRECTORY), 1, 0);
     answer(b, SECCOMP_RET_ALLOW);
-    load(b, low_word(mode));
+    load(b, sysarch_low_word(mode));
     refuse_if(b, BPF_JSET, S_ISUID, EPERM);
     case_end(b, at);
 }
@@ -210,13 +187,13 @@ static void judge_prlimit(struct program *b)
 {
     size_t at = case_begin(b, SYS_prlimit64);
 
-    load(b, low_word(0));
+    load(b, sysarch_low_word(0));
     emit(b, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1);
     answer(b, SECCOMP_RET_ALLOW);
-    load(b, low_word(2)); /* the new limit, a pointer: both halves */
+    load(b, sysarch_low_word(2)); /* the new limit, a pointer: both halves */
     emit(b, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
     refuse(b, EPERM);
-    load(b, high_word(2));
+    load(b, sysarch_high_word(2));
     emit(b, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
     refuse(b, EPERM);
     case_end(b, at);
@@ -226,18 +203,18 @@ static void judge_arguments(struct program *b, const struct seccomp_rules *r)
 {
     size_t at = case_begin(b, SYS_clone);
 
-    load(b, low_word(0));
+    load(b, sysarch_low_word(0));
     refuse_if(b, BPF_JSET, (unsigned)NEW_NAMESPACES, EPERM);
     case_end(b, at);
 
     at = case_begin(b, SYS_ioctl); /* the kernel looks at the low 32 bits only, and so do we (CVE-2019-10063) */
-    load(b, low_word(1));
+    load(b, sysarch_low_word(1));
     refuse_if(b, BPF_JEQ, IOCTL_TIOCSTI, EPERM);
     refuse_if(b, BPF_JEQ, IOCTL_TIOCLINUX, EPERM);
     case_end(b, at);
 
     at = case_begin(b, SYS_personality);
-    load(b, low_word(0));
+    load(b, sysarch_low_word(0));
     emit(b, BPF_JMP | BPF_JEQ | BPF_K, 0, 2, 0);
     emit(b, BPF_JMP | BPF_JEQ | BPF_K, PERSONALITY_ASK, 1, 0);
     refuse(b, EPERM);
@@ -253,7 +230,7 @@ size_t seccomp_program(const struct seccomp_rules *r, struct sock_filter *out)
     struct program b = { out, 0 };
 
     load(&b, offsetof(struct seccomp_data, arch));
-    emit(&b, BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
+    emit(&b, BPF_JMP | BPF_JEQ | BPF_K, SYSARCH, 1, 0);
     answer(&b, SECCOMP_RET_KILL_PROCESS);
     load(&b, offsetof(struct seccomp_data, nr));
     refuse_if(&b, BPF_JGT, NEWEST, ENOSYS);         /* the x32 calls are above it as well */
@@ -268,7 +245,7 @@ size_t seccomp_program(const struct seccomp_rules *r, struct sock_filter *out)
 
 bool seccomp_is_known(void)
 {
-    return ARCH != 0;
+    return SYSARCH != 0;
 }
 
 bool seccomp_is_there(void)

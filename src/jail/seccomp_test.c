@@ -16,12 +16,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <cmocka.h>
+#include "base/sysarch.h"
 
-#if defined __x86_64__
-#define ARCH AUDIT_ARCH_X86_64
-#else
-#define ARCH AUDIT_ARCH_AARCH64
-#endif
 #define ALLOW SECCOMP_RET_ALLOW
 #define ERRNO(n) (SECCOMP_RET_ERRNO | (n))
 
@@ -75,7 +71,7 @@ static void judge(const struct seccomp_rules *rules, const struct call *calls, s
 
     for (size_t i = 0; i < n; i++) {
         struct seccomp_data d = {
-            .nr = calls[i].nr, .arch = ARCH, .args = { calls[i].a, calls[i].b, calls[i].c, calls[i].d }
+            .nr = calls[i].nr, .arch = SYSARCH, .args = { calls[i].a, calls[i].b, calls[i].c, calls[i].d }
         };
         unsigned got = run(p, length, &d);
 
