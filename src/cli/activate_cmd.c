@@ -13,6 +13,7 @@
 #include "cli/daemon_link.h"
 #include "cli/directive.h"
 #include "cli/inside.h"
+#include "cli/shell_pid.h"
 #include "cli/ui.h"
 #include "env/activate.h"
 #include "env/env.h"
@@ -32,8 +33,6 @@ bool activate_is_active(const struct workspace *w)
 
 /* The shell keeps our process id; what it starts finds it here. */
 #define SUBSHELL_VARIABLE "BLAST_SUBSHELL_PID"
-/* The one that the environment is active in, opened by us or not: cli/cell.h keeps the sandbox for as long. */
-#define SHELL_VARIABLE "BLAST_SHELL_PID"
 
 bool activate_is_subshell(void)
 {
@@ -320,7 +319,7 @@ bool activate_subshell(struct cmd *c, const struct workspace *w, struct err *e)
     (void)daemon_session_begin(c, w, getpid()); /* the shell keeps our process id */
     const char *own = arena_printf(c->a, "%ld", (long)getpid()).p;
 
-    if (!set(SHELL_VARIABLE, own, e) || !set(SUBSHELL_VARIABLE, own, e))
+    if (!set(SHELL_PID_VARIABLE, own, e) || !set(SUBSHELL_VARIABLE, own, e))
         return false;
     if (!ui_flush())
         return err_sys(e, "write to standard output");

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -19,15 +18,14 @@
 #include "codec/json.h"
 #include "cli/cell_journal.h"
 #include "cli/common.h"
-#include "cli/directive.h"
 #include "cli/keeper.h"
+#include "cli/shell_pid.h"
 #include "cli/sockets.h"
 #include "cli/ui.h"
 #include "jail/policy.h"
 #include "jail/run.h"
 
 #define TRIES 5          /* a sandbox that ends while one comes to it is made anew */
-#define SHELL_VARIABLE "BLAST_SHELL_PID"
 
 /* ------------------------------------------------------------ finding it */
 
@@ -130,17 +128,6 @@ static bool make_alone(const struct workspace *w, const struct jail_policy *p, i
     return keeper_start(w, &job, e);
 }
 
-/* The shell that the environment is active in. */
-static int session(void)
-{
-    const char *pid = getenv(SHELL_VARIABLE);
-    uint64_t n;
-
-    if (directive.pid > 0 && directive.pid <= INT_MAX)
-        return (int)directive.pid;
-    return pid && str_to_u64(str_of(pid), &n) && n <= INT_MAX ? (int)n : 0;
-}
-
 bool cell_run(struct cmd *c, struct workspace *w, const struct cell_job *job, struct jail_result *out,
               struct err *e)
 {
@@ -160,7 +147,7 @@ bool cell_run(struct cmd *c, struct workspace *w, const struct cell_job *job, st
                 return err_as(e, ERR_ENVIRONMENT, "make a sandbox") || err_exit(e, 125);
         }
         fd_close(&dir);
-        struct jail_entry at = { .socket = socket, .session = session() };
+        struct jail_entry at = { .socket = socket, .session = shell_pid() };
         bool ok = jail_join(&at, job->policy, job->command, c->a, out, e);
 
         if (ok || !at.gone)
