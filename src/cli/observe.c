@@ -115,16 +115,20 @@ static bool keep_in(const struct observe *o, const char *folder, bool refused_on
         if (!refused_only || item->how == ASKED_LISTEN || is_refused(o, item, &a, &why))
             (void)asked_add(&all, item);
     }
+    for (size_t i = 0; i < o->unread.items.n && !refused_only; i++)
+        (void)asked_add(&all, &o->unread.items.p[i]);
     return write_lines(dir, name.p, &all, e);
 }
 
 static bool keep(struct observe *o, struct err *e)
 {
-    if (o->kept == o->asked.items.n)
+    if (o->kept == o->asked.items.n && o->unread.items.n == 0)
         return true;
     bool ok = keep_in(o, ACCESSES, false, e) && keep_in(o, LEARNED, true, e);
 
     o->kept = o->asked.items.n;
+    asked_clear(&o->unread);
+    asked_init(&o->unread);
     return ok || err_wrap(e, "keep what the sandbox asked for");
 }
 
@@ -161,33 +165,29 @@ void observe_init(struct observe *o, struct workspace *w, struct arena *a, const
 {
     *o = (struct observe){ .w = w, .a = a, .p = p, .records = true, .notes = str_of(notes_folder(w, a)) };
     asked_init(&o->asked);
+    asked_init(&o->unread);
 }
 
 void observe_clear(struct observe *o)
 {
     asked_clear(&o->asked);
+    asked_clear(&o->unread);
 }
 
 /* ------------------------------------------------------------ meanwhile */
 
-/* Of the gateway's refusals the log has the gateway's own word. */
 static void record(struct observe *o, const struct asked_item *item)
 {
-    AUTO_ARENA a = { 0 };
     AUTO_BUF b = { .limit = AUDIT_LINE_MAX / 2 };
-    struct asked_item denial = *item;
     struct json_write j;
 
-    arena_init(&a);
-    if (!o->records || item->how > ASKED_LISTEN || !is_refused(o, item, &a, &denial.why))
-        return;
     if (o->recorded == DENIALS_MAX) {
         o->unrecorded++;
         return;
     }
     o->recorded++;
     json_write_init(&j, &b, false);
-    asked_write(&denial, &j);
+    asked_write(item, &j);
     if (json_write_end(&j))
         audit_record(o->w, AUDIT_DENIED, 0, buf_done(&b));
 }
@@ -201,10 +201,25 @@ static void record_rest(struct observe *o)
     o->unrecorded = 0;
 }
 
+/* Of the gateway's refusals the log has the gateway's own word. */
+static void record_refused(struct observe *o, const struct asked_item *item)
+{
+    AUTO_ARENA a = { 0 };
+    struct asked_item denial = *item;
+
+    arena_init(&a);
+    if (o->records && item->how <= ASKED_LISTEN && is_refused(o, item, &a, &denial.why))
+        record(o, &denial);
+}
+
 static void note(struct observe *o, const struct asked_item *item)
 {
-    if (!jail_path_within(item->what, o->notes) && asked_add(&o->asked, item))
+    if (item->how == ASKED_UNREAD) { /* each time: one command's are not another's */
+        (void)asked_add(&o->unread, item);
         record(o, item);
+    } else if (!jail_path_within(item->what, o->notes) && asked_add(&o->asked, item)) {
+        record_refused(o, item);
+    }
 }
 
 void observe_hear(struct observe *o, struct str key, struct str value)

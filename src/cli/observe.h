@@ -35,6 +35,7 @@ struct observe {
     struct str notes;     /* the directory of Python's notes */
     struct asked asked;
     size_t kept;          /* of them, how many are in the files */
+    struct asked unread;  /* what could not be told, since the files were written */
     bool records;         /* refusals go into the audit log */
     size_t recorded;
     uint64_t unrecorded;

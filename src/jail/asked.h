@@ -6,6 +6,7 @@
  *
  *     {"how":"read","what":"/opt/data/a.csv","by":"pandas","count":2}
  *     {"how":"denied","what":"203.0.113.7:443","why":"the address is not allowed","count":1}
+ *     {"how":"unread","what":"calls whose program could not be looked at","count":3}
  */
 #pragma once
 
@@ -36,7 +37,8 @@ struct json_write;
     X(LISTEN, "listen")    /* address:port that was bound to */                                                        \
     X(NAME, "name")        /* a host name that blast-gate did not give an address for */                               \
     X(DENIED, "denied")    /* address:port that blast-gate, or the kernel before it, let nobody through to */          \
-    X(BROKEN, "broken")    /* name or address:port whose connection blast-gate ended; `why` */
+    X(BROKEN, "broken")    /* name or address:port whose connection blast-gate ended; `why` */                         \
+    X(UNREAD, "unread")    /* no thing, but `count` of them that nobody can tell, and why that is so */
 
 enum asked_how {
 #define X(id, word) ASKED_##id,

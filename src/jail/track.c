@@ -350,6 +350,17 @@ static void let_go_on(struct track *t, uint64_t id)
     (void)ioctl(t->listener, SECCOMP_IOCTL_NOTIF_SEND, answer); /* who was killed meanwhile needs no answer */
 }
 
+/* The exec of the command, tried in the folders of PATH, by a process that nobody may read yet. */
+static bool is_start(struct track *t, const struct seccomp_notif *call, bool looked)
+{
+    bool exec = call->data.nr == SYS_execve || call->data.nr == SYS_execveat;
+
+    if (t->starter == 0)
+        t->starter = call->pid;
+    t->runs |= looked || !exec || call->pid != t->starter;
+    return !t->runs;
+}
+
 bool track_step(struct track *t, void (*tell)(void *ctx, const struct asked_item *item), void *ctx)
 {
     struct pollfd p = { t->listener, POLLIN, 0 };
@@ -371,7 +382,7 @@ bool track_step(struct track *t, void (*tell)(void *ctx, const struct asked_item
     /* Else the number may be another process's by now, and what was read its secrets. */
     looked = looked && ioctl(t->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id) == 0;
     let_go_on(t, call->id);
-    t->unread += !looked;
+    t->unread += !is_start(t, call, looked) && !looked;
     for (size_t i = 0; looked && i < found.n; i++)
         if (asked_add(&t->asked, &found.item[i]))
             tell(ctx, &found.item[i]);

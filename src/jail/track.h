@@ -42,6 +42,8 @@ struct track {
     int listener; /* owned */
     struct asked asked;
     uint64_t unread; /* calls whose caller could not be looked at: gone, or not ours to read */
+    uint32_t starter; /* who called first, until the command runs: Blast's own exec of it, which only root may read */
+    bool runs;
     void *call, *answer; /* buffers of the kernel's size */
     size_t call_size, answer_size;
 };

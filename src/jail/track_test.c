@@ -27,8 +27,7 @@
 #include "base/pass.h"
 #include "base/sysarch.h"
 #include "base/test_dir.h"
-
-#define NO_FILTER 77
+#include "jail/test_child.h"
 
 static const char *path_of(void **state)
 {
@@ -114,87 +113,25 @@ static void stops_only_calls_that_name_something(void **state)
 
 /* ------------------------------------------------------------ a child */
 
-struct child {
-    pid_t pid;
-    int link;     /* to it */
-    int listener; /* -1: it could not load the filter */
-};
-
-/* In the child: what it does once the listener is in other hands; returns its exit code. */
-typedef int act(const char *dir);
-
-NORETURN static void be_child(int link, act *what, const char *dir)
-{
-    int listener = -1;
-    struct err e = { 0 };
-    char go;
-
-    if (chdir(dir) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || !track_filter(&listener, &e))
-        _exit(NO_FILTER);
-    if (!pass_send(link, STR("l"), listener))
-        _exit(1);
-    (void)close(listener);
-    if (read(link, &go, 1) != 1)
-        _exit(1);
-    _exit(what(dir));
-}
-
-static void start(struct child *c, act *what, const char *dir)
-{
-    struct str message;
-    int pair[2];
-    char room[8];
-
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-    c->pid = fork();
-    assert_true(c->pid >= 0);
-    if (c->pid == 0) {
-        (void)close(pair[0]);
-        be_child(pair[1], what, dir);
-    }
-    (void)close(pair[1]);
-    c->link = pair[0];
-    if (!pass_receive(c->link, room, sizeof room, &message, &c->listener))
-        c->listener = -1;
-}
-
-static int end(struct child *c)
-{
-    int status;
-
-    (void)close(c->link);
-    assert_int_equal(waitpid(c->pid, &status, 0), c->pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-static void skip_without_filter(struct child *c)
-{
-    if (c->listener >= 0)
-        return;
-    assert_int_equal(end(c), NO_FILTER);
-    print_message("SKIP: no filter with a listener can be loaded here\n");
-    skip();
-}
-
 static void note(void *ctx, const struct asked_item *item)
 {
     (void)asked_add(ctx, item);
 }
 
 /* Runs it to its end; what was told is in `told`. */
-static int follow(act *what, const char *dir, struct asked *told)
+static int follow(test_child_act *what, const char *dir, struct asked *told)
 {
     AUTO_TRACK t = TRACK_NONE;
-    struct child c;
+    struct test_child c;
     struct err e = { 0 };
 
-    start(&c, what, dir);
-    skip_without_filter(&c);
+    test_child_start(&c, what, dir);
+    test_child_or_skip(&c);
     assert_true(track_open(&t, c.listener, &e));
     assert_int_equal(write(c.link, "g", 1), 1);
     track_serve(&t, note, told);
     assert_int_equal(t.asked.items.n, told->items.n);
-    return end(&c);
+    return test_child_end(&c);
 }
 
 static void assert_asked(const struct asked *s, enum asked_how how, const char *dir, const char *name)
@@ -340,6 +277,41 @@ static void lets_odd_calls_fail_as_they_do(void **state)
     assert_int_equal(s.items.n, 0);
 }
 
+static int hide(const char *dir)
+{
+    char name[] = "program", *argv[] = { name, NULL };
+
+    MUST(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0);
+    MUST(is_refused(execv("/nowhere/program", argv), ENOENT)); /* as Blast starts a command */
+    MUST(open("file", O_RDONLY | O_CLOEXEC) >= 0);
+    MUST(is_refused(execv("/nowhere/program", argv), ENOENT));
+    (void)dir;
+    return 0;
+}
+
+static void counts_calls_that_it_may_not_read_but_the_start(void **state)
+{
+    AUTO_TRACK t = TRACK_NONE;
+    AUTO_ASKED s = { 0 };
+    struct test_child c;
+    struct err e = { 0 };
+
+    asked_init(&s);
+    test_child_start(&c, hide, path_of(state));
+    test_child_or_skip(&c);
+    assert_true(track_open(&t, c.listener, &e));
+    assert_int_equal(write(c.link, "g", 1), 1);
+    track_serve(&t, note, &s);
+    assert_int_equal(test_child_end(&c), 0);
+    if (geteuid() == 0) {
+        assert_int_equal(t.unread, 0); /* root may read all */
+        assert_int_equal(s.items.n, 2);
+    } else {
+        assert_int_equal(t.unread, 2);
+        assert_int_equal(s.items.n, 0);
+    }
+}
+
 static int open_alone(const char *dir)
 {
     (void)dir;
@@ -349,13 +321,13 @@ static int open_alone(const char *dir)
 
 static void does_not_hang_when_nobody_looks_any_more(void **state)
 {
-    struct child c;
+    struct test_child c;
 
-    start(&c, open_alone, path_of(state));
-    skip_without_filter(&c);
+    test_child_start(&c, open_alone, path_of(state));
+    test_child_or_skip(&c);
     (void)close(c.listener);
     assert_int_equal(write(c.link, "g", 1), 1);
-    assert_int_equal(end(&c), 0);
+    assert_int_equal(test_child_end(&c), 0);
 }
 
 static int wait_in_open(const char *dir)
@@ -367,18 +339,18 @@ static int wait_in_open(const char *dir)
 
 static void can_be_killed_while_it_waits(void **state)
 {
-    struct child c;
+    struct test_child c;
     AUTO_TRACK t = TRACK_NONE;
     struct err e = { 0 };
     AUTO_ASKED s = { 0 };
 
     asked_init(&s);
-    start(&c, wait_in_open, path_of(state));
-    skip_without_filter(&c);
+    test_child_start(&c, wait_in_open, path_of(state));
+    test_child_or_skip(&c);
     assert_true(track_open(&t, c.listener, &e));
     assert_int_equal(write(c.link, "g", 1), 1);
     assert_int_equal(kill(c.pid, SIGKILL), 0);
-    assert_int_equal(end(&c), 128 + SIGKILL);
+    assert_int_equal(test_child_end(&c), 128 + SIGKILL);
     track_serve(&t, note, &s); /* and whoever serves comes to an end */
 }
 
@@ -407,6 +379,7 @@ int main(void)
         WITH_DIR(tells_of_addresses),
         WITH_DIR(follows_those_that_it_starts),
         WITH_DIR(lets_odd_calls_fail_as_they_do),
+        WITH_DIR(counts_calls_that_it_may_not_read_but_the_start),
         WITH_DIR(does_not_hang_when_nobody_looks_any_more),
         WITH_DIR(can_be_killed_while_it_waits),
     };

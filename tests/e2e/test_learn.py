@@ -282,6 +282,15 @@ def test_tracking_by_system_call_sees_what_is_refused_and_what_is_not(place):
     assert [d["what"] for d in place.events("denied")] == [f"{place.top}/data/in.csv"]
 
 
+def test_what_cannot_be_told_is_counted(place):
+    tracking(place, "syscall")
+    place.python("import ctypes\nfor _ in range(3): assert ctypes.CDLL(None).open(ctypes.c_void_p(1), 0) == -1")
+    rows = json.loads(place.blast("sandbox", "accesses", "--json").stdout)["accesses"]
+    unread = [(r["what"], r["count"]) for r in rows if r["how"] == "unread"]
+    assert unread == [("calls whose program could not be looked at", 3)]
+    assert [(d["how"], d["count"]) for d in place.events("denied")] == [("unread", 3)]
+
+
 def test_a_tracked_program_with_threads_and_children_works(place):
     tracking(place, "syscall")
     p = place.run("--", "python", "-c", """
@@ -318,6 +327,7 @@ def test_a_command_whose_tracker_is_killed_fails_and_does_not_hang(place):
     os.kill(trackers[0], 9)
     _, err = p.communicate("\n", timeout=TIMEOUT)
     assert p.returncode == 1 and "Function not implemented" in err, err
+    assert ("unread", "calls of a command whose tracker did not come to its end") in asked(place)
 
 
 def is_tracker_of(pid, place):
