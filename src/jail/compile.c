@@ -18,6 +18,7 @@ struct maker {
     struct arena *a;
     enum jail_level level;
     VEC(struct str) writable; /* directories that a program in the sandbox may change, and the next one too */
+    VEC(struct str) fixed;    /* what it may not change, even in one of those */
     VEC(struct jail_path) list;
     VEC(struct str) variables;
 };
@@ -210,6 +211,35 @@ static bool stays_within(const struct maker *m, size_t first, struct str real, c
     return true;
 }
 
+/* The deepest of the directories that hold the path; n == 0: none does. */
+static struct str deepest(const struct str *dir, size_t n, struct str path)
+{
+    struct str found = STR("");
+
+    for (size_t i = 0; i < n; i++)
+        if (dir[i].n > found.n && jail_path_within(path, dir[i]))
+            found = dir[i];
+    return found;
+}
+
+/* A program could lead such a link elsewhere: the next one would find that protected, and this open. What is protected
+ * by its own name is a mount, which nobody can move away. */
+static bool stays_protected(const struct maker *m, size_t first, struct str real, const char *key, struct err *e)
+{
+    for (size_t i = first; i < m->list.n; i++) {
+        struct str link = m->list.p[i].path, in = deepest(m->writable.p, m->writable.n, link);
+
+        if (in.n == 0 || deepest(m->fixed.p, m->fixed.n, link).n > in.n)
+            continue;
+        (void)err_set(e, ERR_CONFIG,
+                      "%s: '" STR_FMT "' is a link in the writable '" STR_FMT "': a program in the sandbox can lead it "
+                      "elsewhere, and the next one finds '" STR_FMT "' open", key, STR_ARG(link), STR_ARG(in),
+                      STR_ARG(real));
+        return err_hint(e, "write '" STR_FMT "' in its place", STR_ARG(real));
+    }
+    return true;
+}
+
 static bool add_paths(struct maker *m, const struct config_list *list, enum jail_access access,
                       const struct jail_place *at, const char *key, struct err *e)
 {
@@ -226,6 +256,8 @@ static bool add_paths(struct maker *m, const struct config_list *list, enum jail
         if (!resolve(m, path, false, &real))
             return err_set(e, ERR_CONFIG, "%s: '" STR_FMT "' has too many symbolic links", key, STR_ARG(path));
         if (shows && (!may_be_shown(real, key, e) || !stays_within(m, first, real, key, e)))
+            return false;
+        if (access != JAIL_WRITE && !stays_protected(m, first, real, key, e))
             return false;
         if (!shows && real.n == 1)
             return err_set(e, ERR_CONFIG, "%s: '/' would leave nothing to run", key);
@@ -387,24 +419,40 @@ static void use_limits(const struct config *c, struct jail_policy *out)
         out->limits.file_size = (uint64_t)c->sandbox_filesystem_max_file_size;
 }
 
-/* The project and allowed_paths, as they are on disk. What is wrong with one of these is said when it is added. */
-static void find_writable(struct maker *m, const struct config_list *allowed, const struct jail_place *at)
+/* Where a path is on disk. What is wrong with it is said when it is added. */
+static bool find_real(struct arena *a, struct str word, const struct jail_place *at, struct str *real)
 {
-    struct maker apart = { .a = m->a }; /* the links on the way are not wanted here */
+    struct maker apart = { .a = a }; /* the links on the way are not wanted here */
     struct err ignored = { 0 };
-    struct str path, real;
+    struct str path;
 
-    if (at->project && resolve(&apart, str_of(at->project), false, &real))
+    return absolute(&apart, word, at, "", &path, &ignored) && resolve(&apart, path, false, real);
+}
+
+/* What can be changed, and what of it cannot: the level does not matter, the next run may have another. */
+static void find_places(struct maker *m, const struct config *c, const struct jail_place *at)
+{
+    const struct config_list *allowed = &c->sandbox_filesystem_allowed_paths;
+    const struct config_list *readonly = &c->sandbox_filesystem_readonly_paths;
+    struct err ignored = { 0 };
+    struct str real;
+
+    if (at->project && find_real(m->a, str_of(at->project), at, &real))
         VEC_PUSH_IN(m->a, &m->writable, real);
     for (size_t i = 0; i < allowed->n; i++)
-        if (absolute(&apart, allowed->item[i], at, "allowed_paths", &path, &ignored) &&
-            resolve(&apart, path, false, &real))
+        if (find_real(m->a, allowed->item[i], at, &real) && may_be_shown(real, "", &ignored))
             VEC_PUSH_IN(m->a, &m->writable, real);
+    if (at->environment && c->sandbox_filesystem_environment != CONFIG_INSIDE_WRITABLE &&
+        find_real(m->a, str_of(at->environment), at, &real))
+        VEC_PUSH_IN(m->a, &m->fixed, real);
+    for (size_t i = 0; i < readonly->n; i++)
+        if (find_real(m->a, readonly->item[i], at, &real))
+            VEC_PUSH_IN(m->a, &m->fixed, real);
 }
 
 static bool add_config(struct maker *m, const struct config *c, const struct jail_place *at, struct err *e)
 {
-    find_writable(m, &c->sandbox_filesystem_allowed_paths, at);
+    find_places(m, c, at);
     return add_paths(m, &c->sandbox_filesystem_readonly_paths, JAIL_READ, at, "readonly_paths", e) &&
            add_paths(m, &c->sandbox_filesystem_allowed_paths, JAIL_WRITE, at, "allowed_paths", e) &&
            add_paths(m, &c->sandbox_filesystem_hidden_paths, JAIL_HIDE, at, "hidden_paths", e) &&

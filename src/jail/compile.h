@@ -1,7 +1,8 @@
 /* From blast.toml to a policy: the presets of the levels, the project's own paths, and what cannot be meant.
  *
  * Reads the file system (which paths are there, which are links) but changes nothing. A path that would undo the
- * sandbox (the root directory, /run, /proc, /sys, /dev made visible) is ERR_CONFIG with the setting's name.
+ * sandbox (the root directory, /run, /proc, /sys, /dev made visible) is ERR_CONFIG with the setting's name; so is one
+ * that leads through a link which a program in the sandbox may have made, or could lead elsewhere before the next run.
  */
 #pragma once
 

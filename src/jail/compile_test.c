@@ -205,9 +205,8 @@ static void a_link_leads_out_of_nothing_writable(void **state)
     } cases[] = {
         { "allowed_paths = [\"@/open\"]\nreadonly_paths = [\"@/open/out\"]", "readonly_paths: " },
         { "allowed_paths = [\"@/open\", \"@/open/out/below\"]", "allowed_paths: " },
-        { "allowed_paths = [\"@/open\"]\nreadonly_paths = [\"@/open/in\"]", NULL },
+        { "allowed_paths = [\"@/open\", \"@/open/in\"]", NULL },
         { "allowed_paths = [\"@/else\"]\nreadonly_paths = [\"@/open/out\"]", NULL },
-        { "allowed_paths = [\"@/open\"]\ndenied_paths = [\"@/open/out\"]", NULL },
     };
 
     (void)state;
@@ -229,6 +228,50 @@ static void a_link_leads_out_of_nothing_writable(void **state)
             assert_true(strstr(m.e.text, cases[i].says) && strstr(m.e.text, "a link that leads out of the writable"));
     }
     assert_int_equal(unlink(out) | unlink(in) | rmdir(open) | rmdir(dir), 0);
+}
+
+/* "data" leads to "real", or the program makes it lead elsewhere: "real/secret" has to stay protected all the same. */
+static void a_link_that_can_be_led_elsewhere_protects_nothing(void **state)
+{
+    char dir[] = "/tmp/blast-compile-XXXXXX";
+    static const struct {
+        const char *lines, *says; /* NULL: it is taken */
+    } cases[] = {
+        { "allowed_paths = [\"@\"]\ndenied_paths = [\"@/data/secret\"]", "denied_paths: " },
+        { "allowed_paths = [\"@\"]\ndenied_paths = [\"@/data\"]", "denied_paths: " },
+        { "allowed_paths = [\"@\"]\nhidden_paths = [\"@/data/secret\"]", "hidden_paths: " },
+        { "allowed_paths = [\"@\"]\nreadonly_paths = [\"@/data/secret\"]", "readonly_paths: " },
+        { "allowed_paths = [\"@\"]\ndenied_paths = [\"@/sub/out/secret\"]", "denied_paths: " },
+        { "allowed_paths = [\"@\"]\ndenied_paths = [\"@/real/secret\"]", NULL },
+        { "denied_paths = [\"@/data/secret\"]", NULL }, /* nobody can change it */
+        { "allowed_paths = [\"@\"]\nreadonly_paths = [\"@/sub\"]\ndenied_paths = [\"@/sub/out/secret\"]", NULL },
+        { "allowed_paths = [\"@\", \"@/sub\"]\nreadonly_paths = [\"@/sub\"]\ndenied_paths = [\"@/sub/out/secret\"]",
+          "denied_paths: " }, /* which of the two holds is not for a link to depend on */
+    };
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    AUTO_ARENA a = { 0 };
+    const char *sub = arena_printf(&a, "%s/sub", dir).p, *out = arena_printf(&a, "%s/sub/out", dir).p;
+    const char *data = arena_printf(&a, "%s/data", dir).p;
+
+    assert_int_equal(mkdir(sub, 0755) | symlink("../real", out) | symlink("real", data), 0);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        AUTO_MADE m;
+        AUTO_BUF text = { .limit = 1000 };
+
+        for (const char *p = cases[i].lines; *p; p++)
+            assert_true(*p == '@' ? buf_str(&text, str_of(dir)) : buf_char(&text, *p));
+        make(&m, "namespace", arena_str(&a, buf_done(&text)).p);
+        if (m.ok != (cases[i].says == NULL))
+            fail_msg("%s: %s", cases[i].lines, m.ok ? "was taken" : m.e.text);
+        if (cases[i].says) {
+            assert_true(strstr(m.e.text, cases[i].says) && strstr(m.e.text, "is a link in the writable"));
+            assert_string_equal(m.e.hint + strlen(m.e.hint) - strlen(" in its place"), " in its place");
+            assert_int_equal(m.e.kind, ERR_CONFIG);
+        }
+    }
+    assert_int_equal(unlink(out) | unlink(data) | rmdir(sub) | rmdir(dir), 0);
 }
 
 static void builds_see_neither_home_nor_network(void **state)
@@ -263,6 +306,7 @@ int main(void)
         cmocka_unit_test(gives_memory_for_the_shared_directories),
         cmocka_unit_test(follows_links_once),
         cmocka_unit_test(a_link_leads_out_of_nothing_writable),
+        cmocka_unit_test(a_link_that_can_be_led_elsewhere_protects_nothing),
         cmocka_unit_test(builds_see_neither_home_nor_network),
     };
 

@@ -362,6 +362,29 @@ def test_a_denied_path_keeps_its_name_for_the_next_run(box):
         shutil.rmtree(box.path / "vault")
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_denied_path_through_a_link_of_the_project_is_refused(box, level):
+    """A program could lead the link elsewhere, and the next run would deny that and not the secret."""
+    (box.path / "true-vault").mkdir()
+    (box.path / "to-vault").symlink_to("true-vault")
+    (box.path / "true-vault/file").write_text("secret\n")
+    if box.user == "nobody":
+        for p in ("true-vault", "true-vault/file", "to-vault"):
+            os.chown(box.path / p, NOBODY, NOBODY, follow_symlinks=False)
+    try:
+        through = {"BLAST_SANDBOX_FILESYSTEM_DENIED_PATHS": "to-vault/file"}
+        p = box.run("sh", "-c", "cat true-vault/file to-vault/file", env=through, level=level, code=2)
+        assert "secret" not in p.stdout
+        assert f"denied_paths: '{box.path}/to-vault' is a link in the writable '{box.path}'" in p.stderr
+        assert f"write '{box.path}/true-vault/file' in its place" in p.stderr
+        straight = {"BLAST_SANDBOX_FILESYSTEM_DENIED_PATHS": "true-vault/file"}
+        p = box.run("sh", "-c", "rm to-vault; ln -s . to-vault; cat true-vault/file; echo done", env=straight, level=level)
+        assert p.stdout == "done\n" and "Permission denied" in p.stderr
+    finally:
+        (box.path / "to-vault").unlink(missing_ok=True)
+        shutil.rmtree(box.path / "true-vault")
+
+
 def test_landlock_alone_guards_the_files_of_the_level_process(box, control):
     got = attempts(box, lambda *w, **m: box.run(*w, level="process", env={"BLAST_JAIL_WITHOUT": "seccomp",
                    "BLAST_SECURITY_DEFAULT_POLICY": "permissive"}, code=None, **m), skip=("trace_parent",))["tries"]
