@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
@@ -119,22 +120,32 @@ static uint64_t start_time(pid_t pid)
     return 0;
 }
 
-static void sweep(int base)
+/* A launcher of another process namespace is none that /proc shows; but its lock is seen. */
+static bool is_left_behind(int base, const char *name)
+{
+    struct str part[3];
+    uint64_t pid, start;
+
+    if (str_split(str_of(name), '-', part, 3) != 3 || !str_eq(part[0], STR("blast")) || !str_to_u64(part[1], &pid) ||
+        !str_to_u64(part[2], &start) || start_time((pid_t)pid) == start)
+        return false;
+    AUTO_FD dir = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    return dir >= 0 && flock(dir, LOCK_EX | LOCK_NB) == 0;
+}
+
+static void sweep(const char *place)
 {
     AUTO_FILE_LIST list = { 0 };
+    AUTO_FD base = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct err ignored = { 0 };
     const struct dirent *d;
 
-    if (!file_list_open(base, ".", &list, &ignored))
+    if (base < 0 || !file_list_open(base, ".", &list, &ignored))
         return;
-    while (file_list_next(&list, &d, &ignored)) {
-        struct str part[3];
-        uint64_t pid, start;
-
-        if (str_split(str_of(d->d_name), '-', part, 3) == 3 && str_eq(part[0], STR("blast")) &&
-            str_to_u64(part[1], &pid) && str_to_u64(part[2], &start) && start_time((pid_t)pid) != start)
+    while (file_list_next(&list, &d, &ignored))
+        if (is_left_behind(base, d->d_name))
             (void)unlinkat(base, d->d_name, AT_REMOVEDIR); /* busy: its processes are still ending; next time */
-    }
 }
 
 /* ------------------------------------------------------------ making it */
@@ -144,13 +155,13 @@ static bool make_in(struct cgroup *g, enum cgroup_kind k, const char *base)
     g->base[k] = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (g->base[k] < 0)
         return false;
-    sweep(g->base[k]);
     if (mkdirat(g->base[k], g->name, 0755) < 0 ||
         (g->dir[k] = openat(g->base[k], g->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
         (void)unlinkat(g->base[k], g->name, AT_REMOVEDIR);
         fd_close(&g->base[k]);
         return false;
     }
+    (void)flock(g->dir[k], LOCK_EX | LOCK_NB); /* until the last of us has closed it: see is_left_behind() */
     return true;
 }
 
@@ -259,6 +270,16 @@ static void make_v1(struct finder *f, struct cgroup *g, const bool *wanted)
         if (wanted[k] && find_place(f, v1_name[k], &own))
             (void)!make_in(g, (enum cgroup_kind)k, own.p);
     }
+}
+
+/* Wherever groups of ours may lie, whichever of them this sandbox wants. The first is of version 2, or NULL. */
+static void find_places(struct finder *f, const char *place[1 + CGROUP_KINDS])
+{
+    struct str own;
+
+    place[0] = find_place(f, "", &own) ? v2_base(f, own) : NULL;
+    for (unsigned k = 0; k < CGROUP_KINDS; k++)
+        place[1 + k] = find_place(f, v1_name[k], &own) ? own.p : NULL;
 }
 
 /* ------------------------------------------------------------ limits */
@@ -377,8 +398,16 @@ void cgroup_make(const struct jail_policy *p, const char *io_path, struct jail_r
     (void)snprintf(out->name, sizeof out->name, "blast-%d-%" PRIu64, (int)getpid(), start_time(getpid()));
     if (!wanted[0] && !wanted[1] && !wanted[2] && !wanted[3])
         return;
-    if (!p->no_cgroup && find_begin(&f, &a) && !make_v2(&f, out, wanted))
-        make_v1(&f, out, wanted);
+    if (!p->no_cgroup && find_begin(&f, &a)) {
+        const char *place[1 + CGROUP_KINDS];
+
+        find_places(&f, place);
+        for (size_t i = 0; i < COUNT(place); i++)
+            if (place[i])
+                sweep(place[i]);
+        if (!make_v2(&f, out, wanted))
+            make_v1(&f, out, wanted);
+    }
     apply(out, p, io_path, &a, wanted, r);
 }
 
@@ -491,7 +520,7 @@ void cgroup_remove(struct cgroup *g)
 static void remove_in(const char *base, bool v2, pid_t launcher)
 {
     AUTO_FILE_LIST list = { 0 };
-    AUTO_FD dir = base ? open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    AUTO_FD dir = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct err ignored = { 0 };
     const struct dirent *d;
     char prefix[32];
@@ -519,11 +548,10 @@ void cgroup_remove_of(pid_t launcher)
     arena_init(&a);
     if (!find_begin(&f, &a))
         return;
-    struct str own;
+    const char *place[1 + CGROUP_KINDS];
 
-    if (find_place(&f, "", &own))
-        remove_in(v2_base(&f, own), true, launcher);
-    for (unsigned k = 0; k < CGROUP_KINDS; k++)
-        if (find_place(&f, v1_name[k], &own))
-            remove_in(own.p, false, launcher);
+    find_places(&f, place);
+    for (size_t i = 0; i < COUNT(place); i++)
+        if (place[i])
+            remove_in(place[i], i == 0, launcher);
 }

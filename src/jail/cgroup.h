@@ -1,7 +1,8 @@
 /* Control groups: limits over all processes of a sandbox together, in a group of its own that is removed at the end.
  *
  * Version 2 where this user may make groups (root, or below a delegated one), version 1 controller by controller.
- * The group's name holds our process id and start time; groups of launchers that are dead are swept at the next start.
+ * The group's name holds our process id and start time, and its directory is locked for as long as we live; at the next
+ * start that has limits those of the dead are swept, in each hierarchy.
  * What cannot be had is no error: the report says it, and pid 1 samples instead where it can.
  */
 #pragma once

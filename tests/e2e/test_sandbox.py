@@ -652,6 +652,67 @@ def test_no_group_and_no_mount_is_left(box):
     assert Path("/proc/self/mountinfo").read_text() == mounts
 
 
+def own_groups():
+    """The directories in which a sandbox of ours makes its groups under cgroup v1."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, names, path = line.split(":", 2)
+        if names in ("memory", "pids", "cpu", "blkio"):
+            yield Path(f"/sys/fs/cgroup/{names}{path}")
+
+
+def test_groups_of_the_dead_are_swept_and_no_others(box):
+    """Each hierarchy, also those that this sandbox has no limit for; also where another program has the number by now."""
+    places = [p for p in own_groups() if os.access(p, os.W_OK)]
+    if box.user != "root" or len(places) < 2:
+        pytest.skip("for root alone, with the hierarchies of cgroup v1")
+    start = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+    dead, reused, alive, locked, other = "blast-4194305-7", f"blast-{os.getpid()}-1", f"blast-{os.getpid()}-{start}", \
+        "blast-4194305-8", "blast-4194305"
+    held = []
+    only = {"BLAST_SANDBOX_RESOURCES_MEMORY_LIMIT": "1G", "BLAST_SANDBOX_RESOURCES_PROCESS_LIMIT": "0",
+            "BLAST_SANDBOX_RESOURCES_CPU_LIMIT": "0"}
+    try:
+        for p in places:
+            for name in (dead, reused, alive, locked, other):
+                (p / name).mkdir()
+            held.append(os.open(p / locked, os.O_RDONLY | os.O_DIRECTORY))
+            fcntl.flock(held[-1], fcntl.LOCK_EX)  # a launcher that this /proc does not show has it
+        box.run("true", env=only)
+        for p in places:
+            assert [(p / name).exists() for name in (dead, reused, alive, locked, other)] == [False, False, True, True, True], p
+        for fd in held:
+            fcntl.flock(fd, fcntl.LOCK_UN)
+        box.run("true", env=only)
+        assert not any((p / locked).exists() for p in places)
+    finally:
+        for fd in held:
+            os.close(fd)
+        for p in places:
+            for name in (dead, reused, alive, locked, other):
+                if (p / name).exists():
+                    (p / name).rmdir()
+
+
+def test_a_group_is_locked_while_its_sandbox_lives(box):
+    """Else a launcher of another process namespace, which /proc does not show, would take it away while it is empty."""
+    if box.user != "root" or not any(os.access(p, os.W_OK) for p in own_groups()):
+        pytest.skip("for root alone, with the hierarchies of cgroup v1")
+    p = subprocess.Popen(box.words(box.program, "run", "--no-sync", "--", "sh", "-c", "echo up; read line"), cwd=box.path,
+                         env=box.environment("namespace", BLAST_SANDBOX_RESOURCES_MEMORY_LIMIT="1G"),
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert p.stdout.readline() == "up\n"
+    jail, = cells.jails(box.path)
+    groups = [g for place in own_groups() for g in place.glob(f"blast-{jail}-*")]
+    assert groups
+    for g in groups:
+        fd = os.open(g, os.O_RDONLY | os.O_DIRECTORY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(fd)
+    p.communicate("\n", timeout=TIMEOUT)
+    wait_for(lambda: not any(g.exists() for g in groups))
+
+
 def test_signals_reach_the_command(box):
     p = subprocess.Popen(box.words(box.program, "run", "--no-sync", "--", "python", "-c",
                          "import signal, sys, time\nsignal.signal(signal.SIGUSR1, lambda *a: sys.exit(9))\n"
