@@ -57,10 +57,12 @@ static bool from_tar(struct str archive, struct str leaf, struct arena *a, struc
 
 static bool from_zip(struct str archive, struct str leaf, struct arena *a, struct str *out, struct err *e)
 {
+    static const struct zip_limits limits = { .total = SDIST_UNPACKED_MAX, .member = SDIST_UNPACKED_MAX };
+    AUTO_ARENA directory = { 0 }; /* of an archive with many entries many times what is kept of it */
     AUTO_ZIP_INFLATER inflater = zip_inflater_new();
     struct zip z;
 
-    if (!zip_open(archive, NULL, a, &z, e))
+    if (!zip_open(archive, &limits, &directory, &z, e))
         return false;
     for (size_t i = 0; i < z.n; i++) {
         const struct zip_entry *en = &z.entry[i];

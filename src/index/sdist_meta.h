@@ -9,7 +9,7 @@ struct arena;
 struct err;
 
 #define SDIST_MAX ((size_t)256 << 20)          /* bytes of an archive fetched only for its metadata */
-#define SDIST_UNPACKED_MAX ((size_t)1 << 30)
+#define SDIST_UNPACKED_MAX ((size_t)1 << 30)   /* ... and what it may unpack to, in either form */
 
 /* A file in the only top-level directory of a .tar.gz or .zip, at most METADATA_MAX bytes; in the arena. out->p == NULL
  * when it is not there. "*.egg-info/x" is x in a directory of that ending. */
