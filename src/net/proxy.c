@@ -1,7 +1,7 @@
 #include "net/proxy.h"
 
-#include <arpa/inet.h>
-#include "base/arena.h"
+#include <stdlib.h>
+#include "base/ip.h"
 #include "net/url.h"
 
 static struct str variable(const char *lower, const char *upper)
@@ -23,43 +23,18 @@ struct proxy proxy_from_env(void)
     };
 }
 
-/* An address as 16 bytes, IPv4 mapped into IPv6 so that both compare alike; *bits is 32 or 128. */
-static bool address_parse(struct str s, unsigned char out[16], unsigned *bits)
+static struct str without_brackets(struct str s)
 {
-    static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
-    char text[INET6_ADDRSTRLEN];
-
-    if (s.n >= 2 && s.p[0] == '[' && s.p[s.n - 1] == ']')
-        s = str_sub(s, 1, s.n - 1);
-    if (s.n == 0 || s.n >= sizeof text)
-        return false;
-    memcpy(text, s.p, s.n);
-    text[s.n] = '\0';
-    *bits = 128;
-    if (inet_pton(AF_INET6, text, out) == 1)
-        return true;
-    memcpy(out, mapped, sizeof mapped);
-    *bits = 32;
-    return inet_pton(AF_INET, text, out + 12) == 1;
+    return s.n >= 2 && s.p[0] == '[' && s.p[s.n - 1] == ']' ? str_sub(s, 1, s.n - 1) : s;
 }
 
 static bool network_has(struct str network, struct str host)
 {
-    size_t slash = str_find(network, '/');
-    unsigned char net[16], addr[16];
-    unsigned net_bits, addr_bits;
-    uint64_t length;
+    struct ip_net net;
+    struct ip addr;
 
-    if (!address_parse(host, addr, &addr_bits) || !address_parse(str_sub(network, 0, slash), net, &net_bits))
-        return false;
-    length = net_bits;
-    if (slash < network.n && (!str_to_u64(str_sub(network, slash + 1, network.n), &length) || length > net_bits))
-        return false;
-    length += 128 - net_bits;
-    size_t whole = length / 8;
-    unsigned rest = length % 8;
-
-    return memcmp(net, addr, whole) == 0 && (rest == 0 || ((net[whole] ^ addr[whole]) >> (8 - rest)) == 0);
+    return ip_net_parse(without_brackets(network), &net) && ip_parse(without_brackets(host), &addr) &&
+           ip_net_has(&net, &addr);
 }
 
 static bool name_fits(struct str pattern, struct str host)

@@ -41,6 +41,10 @@ static void excepts_hosts_as_no_proxy_says(void **state)
         { "10.0.0.0/x,,:", "http://10.1.2.3/", false },
         { "0.0.0.0/0", "http://10.1.2.3/", true },
         { "0.0.0.0/0", "http://[2001::1]/", false },
+        { "::/0", "http://[2001::1]/", true },
+        { "::/0", "http://10.1.2.3/", false }, /* of the other family, though IPv6 has a place for such addresses */
+        { "10.1.2.3", "http://[::ffff:10.1.2.3]/", true },
+        { "::ffff:10.0.0.0/104", "http://10.1.2.3/", true },
     };
 
     (void)state;
