@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/fd.h"
@@ -257,12 +258,26 @@ static bool open_layer(struct reader *r, struct str text, const char *name, enum
     return true;
 }
 
+/* Those of `env` that may belong to a key, in their order: two or three, to be asked for each key. */
+static const char *const *own_variables(const char *const *env, struct arena *a)
+{
+    VEC(const char *) own = { 0 };
+
+    for (const char *const *v = env ? env : (const char *const *)environ; v && *v; v++)
+        if (str_starts(str_of(*v), STR("BLAST_")))
+            VEC_PUSH_IN(a, &own, *v);
+    VEC_PUSH_IN(a, &own, NULL);
+    return own.p;
+}
+
 static bool read_variables(struct reader *r, const char *const *env)
 {
+    const char *const *own = own_variables(env, r->a);
+
     for (size_t i = 0; i < CONFIG_KEYS; i++) {
         const struct config_key_info *k = &config_keys[i];
         struct str name = key_variable(k, r->a);
-        const char *value = dirs_variable(env, name.p);
+        const char *value = dirs_variable(own, name.p);
 
         if (!value)
             continue;
