@@ -145,6 +145,8 @@ bool jail_policy_format(const struct jail_policy *p, bool indent, struct buf *ou
     json_write_member_cstr(&w, "tracking", tracking_word[p->tracking]);
     json_write_member(&w, "hostname", p->hostname);
     json_write_member(&w, "home", p->home);
+    if (p->keep.n)
+        json_write_member(&w, "keep", p->keep);
 #define X(name) json_write_member_u64(&w, #name, p->limits.name);
     NUMBERS(X)
 #undef X
@@ -335,6 +337,9 @@ bool jail_policy_parse(struct str json, struct arena *a, struct jail_policy *out
                 (void)read_text(&j, a, &p.hostname);
             } else if (str_eq(key, STR("home"))) {
                 (void)read_text(&j, a, &p.home);
+            } else if (str_eq(key, STR("keep"))) {
+                if (read_text(&j, a, &p.keep) && !is_normal(p.keep))
+                    (void)json_fail(&j, "'" STR_FMT "' is not an absolute, normal path", STR_ARG(p.keep));
             } else if (str_eq(key, STR("degraded"))) {
                 read_list(&j, a, &p.degraded, &p.n_degraded);
             } else if (str_eq(key, STR("variables"))) {

@@ -31,7 +31,7 @@ enum jail_strictness { JAIL_STRICT, JAIL_STANDARD, JAIL_PERMISSIVE };
 enum jail_access {
     JAIL_READ,    /* the host's, never writable */
     JAIL_WRITE,   /* the host's, writable */
-    JAIL_OVERLAY, /* the host's below, changes above it in memory and gone at the end */
+    JAIL_OVERLAY, /* the host's below, changes above it, gone at the end: in memory, or on disk (`keep`) */
     JAIL_PRIVATE, /* an empty directory in memory, gone at the end */
     JAIL_LINK,    /* a symbolic link of the host, made again; `target` is what it says */
     JAIL_TEXT,    /* a file with the text `target` */
@@ -76,6 +76,7 @@ struct jail_policy {
     size_t n_allowed_ports, n_udp_ports, n_inbound_ports;
     struct str hostname;        /* inside; empty: the host's */
     struct str home;            /* HOME inside */
+    struct str keep;            /* directory for the changes of overlays (jail/uppers.h); empty: they lie in memory */
     bool files;                 /* false: all of the host's files, as the user sees them */
     bool limit;                 /* false: no limits */
     bool outbound;              /* the allowlist lets something out */

@@ -45,6 +45,7 @@ static const struct jail_policy some_policy = {
     .n_degraded = COUNT(some_names),
     .hostname = STR_INIT("blast"),
     .home = STR_INIT("/home/blast"),
+    .keep = STR_INIT("/home/x/state/cells"),
     .files = true,
     .limit = true,
 };
@@ -72,6 +73,7 @@ static void reads_what_it_wrote(void **state)
     assert_memory_equal(first.p, second.p, first.n);
     assert_int_equal(back.limits.memory, UINT64_C(1) << 40);
     assert_int_equal(back.limits.bandwidth, 6);
+    assert_true(str_eq(back.keep, some_policy.keep));
     assert_int_equal(back.n_paths, COUNT(some_paths));
     for (size_t i = 0; i < COUNT(some_paths); i++) {
         assert_true(str_eq(back.path[i].path, some_paths[i].path));
@@ -121,6 +123,8 @@ static void refuses_what_is_no_policy(void **state)
         { "{\"level\":\"process\",\"network\":\"host\",\"paths\":[{\"path\":\"/a//b\"}]}", "'/a//b'" },
         { "{\"level\":\"process\",\"network\":\"host\",\"paths\":[{\"path\":\"/a\\u0000b\"}]}", "NUL" },
         { "{\"level\":\"process\",\"network\":\"host\",\"paths\":[{}]}", "without name" },
+        { "{\"level\":\"process\",\"network\":\"host\",\"keep\":\"state/cells\"}", "'state/cells'" },
+        { "{\"level\":\"process\",\"network\":\"host\",\"keep\":\"\"}", "''" },
         { "{\"level\":\"process\",\"network\":\"host\",\"memory\":-1}", "" },
         { "{\"level\":\"process\",\"network\":\"host\"", "" },
     };
