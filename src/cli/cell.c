@@ -24,6 +24,7 @@
 #include "cli/ui.h"
 #include "jail/policy.h"
 #include "jail/run.h"
+#include "jail/uppers.h"
 
 #define TRIES 5          /* a sandbox that ends while one comes to it is made anew */
 
@@ -82,7 +83,7 @@ static bool make(const struct workspace *w, const struct jail_policy *p, int dir
 {
     AUTO_FD order = -1, serve = -1;
 
-    if (!jail_order(p, &order, e) || !listen_at(dir, name, &serve, e))
+    if (!jail_order(p, name, &order, e) || !listen_at(dir, name, &serve, e))
         return false;
     *socket = sockets_connect(dir, name);
     const struct keeper_job job = { p, dir, name, order, serve };
@@ -117,7 +118,12 @@ static bool make_alone(const struct workspace *w, const struct jail_policy *p, i
     int pair[2];
 
     fd_close(socket);
-    if (!jail_order(p, &order, e))
+    if (p->keep.n) {
+        (void)err_set(e, ERR_ENVIRONMENT, "recovery = \"keep\" needs a shared sandbox, which %s cannot hold",
+                      w->dirs.state);
+        return uppers_hint(e);
+    }
+    if (!jail_order(p, "", &order, e))
         return false;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_sys(e, "make a link to the sandbox");

@@ -12,7 +12,7 @@
 #include "base/attr.h"
 #include "base/str.h"
 
-#define CELL_DIR "cells" /* of the state directory: sockets and journals */
+#define CELL_DIR "cells" /* of the state directory: sockets, journals, what is kept (cli/recovered.h) */
 
 struct arena;
 struct cmd;

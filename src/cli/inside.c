@@ -79,6 +79,7 @@ bool inside_policy(struct cmd *c, const struct workspace *w, struct jail_policy 
         .environment = w->env_path,
         .store = w->dirs.store,
         .home = w->dirs.home,
+        .keep = arena_printf(c->a, "%s/" CELL_DIR, w->dirs.state).p,
         .interpreter = interpreter,
         .index_hosts = outside_index_hosts(c, w),
     };

@@ -396,7 +396,7 @@ void jail_policy_as_process(const struct jail_policy *p, struct arena *a, struct
     if (!finish(&m, &less, &never))
         BUG("%s", never.text);
     less.level = JAIL_PROCESS;
-    less.hostname = STR("");
+    less.hostname = less.keep = STR("");
     less.variable = p->variable;
     less.n_variables = p->n_variables;
     *out = less;
@@ -528,6 +528,21 @@ static enum jail_tracking tracking_of(const struct config *c)
                : of[c->sandbox_filesystem_tracking];
 }
 
+/* Only where something is laid over: else there is nothing to lose. */
+static bool use_recovery(struct maker *m, const struct config *c, const struct jail_place *at, struct jail_policy *p,
+                         struct err *e)
+{
+    struct maker apart = { .a = m->a }; /* the links on the way are not wanted here */
+    bool has_overlay = false;
+
+    for (size_t i = 0; i < p->n_paths; i++)
+        has_overlay |= p->path[i].access == JAIL_OVERLAY;
+    if (!has_overlay || !at->keep || (enum config_killed)c->sandbox_filesystem_recovery != CONFIG_KILLED_KEEP)
+        return true;
+    return resolve(&apart, str_of(at->keep), false, &p->keep) ||
+           err_set(e, ERR_CONFIG, "recovery: '%s' has too many symbolic links", at->keep);
+}
+
 /* The switches of the tests: a layer alone must hold too. The report names what is off, so strict refuses it. */
 static void use_switches(struct jail_policy *p)
 {
@@ -584,7 +599,7 @@ bool jail_compile(const struct config *c, const struct jail_place *at, struct ar
     own_program(&m, c, at);
     for (size_t i = 0; i < c->sandbox_pass_environment.n; i++)
         VEC_PUSH_IN(a, &m.variables, c->sandbox_pass_environment.item[i]);
-    if (!finish(&m, &p, e))
+    if (!finish(&m, &p, e) || !use_recovery(&m, c, at, &p, e))
         return false;
     *out = p;
     return true;

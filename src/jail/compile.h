@@ -22,6 +22,7 @@ struct jail_place {
     const char *environment; /* read-only, or as [sandbox.filesystem] environment says */
     const char *store;       /* read-only */
     const char *home;        /* of the user; empty inside */
+    const char *keep;        /* where changes of overlays may lie; NULL: in memory, whatever blast.toml says */
     const char *const *interpreter; /* prefixes of the interpreter, NULL at the end; read-only */
     const char *const *index_hosts; /* what "index" in allowed_domains stands for, NULL at the end; may be NULL */
 };

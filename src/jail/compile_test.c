@@ -35,6 +35,7 @@ static void make(struct made *m, const char *level, const char *lines)
     struct config_input in = { .project_name = "blast.toml", .env = none };
     struct jail_place at = {
         .project = PROJECT, .environment = PROJECT "/.venv", .store = "/nonexistent/store", .home = "/nonexistent/home",
+        .keep = "/nonexistent//state/./cells",
     };
     struct config c;
 
@@ -90,6 +91,33 @@ static void keeps_changes_of_a_container_above_the_project(void **state)
     expect(&m, "/etc/passwd", JAIL_TEXT);
     assert_null(find(&m, "/etc"));
     assert_true(m.p.small_proc);
+}
+
+static void keeps_on_disk_what_is_asked_for_and_laid_over_something(void **state)
+{
+    static const struct {
+        const char *level, *lines, *keep;
+    } cases[] = {
+        { "container", "", "" },
+        { "container", "recovery = \"discard\"", "" },
+        { "container", "recovery = \"keep\"", "/nonexistent/state/cells" },
+        { "namespace", "recovery = \"keep\"", "" },
+        { "namespace", "recovery = \"keep\"\nenvironment = \"overlay\"", "/nonexistent/state/cells" },
+        { "process", "recovery = \"keep\"\nenvironment = \"overlay\"", "" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        AUTO_MADE m;
+        struct jail_policy less;
+
+        make(&m, cases[i].level, cases[i].lines);
+        assert_true(m.ok);
+        if (!str_eq(m.p.keep, str_of(cases[i].keep)))
+            fail_msg("%s, %s: '" STR_FMT "'", cases[i].level, cases[i].lines, STR_ARG(m.p.keep));
+        jail_policy_as_process(&m.p, &m.a, &less);
+        assert_int_equal(less.keep.n, 0);
+    }
 }
 
 static void puts_directories_before_what_is_in_them(void **state)
@@ -299,6 +327,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(shows_the_project_and_little_else),
         cmocka_unit_test(keeps_changes_of_a_container_above_the_project),
+        cmocka_unit_test(keeps_on_disk_what_is_asked_for_and_laid_over_something),
         cmocka_unit_test(puts_directories_before_what_is_in_them),
         cmocka_unit_test(denies_before_it_allows),
         cmocka_unit_test(still_shows_what_nothing_runs_without),

@@ -26,8 +26,8 @@
 #include "jail/probe.h"
 #include "jail/sample.h"
 #include "jail/source.h"
+#include "jail/uppers.h"
 #include "jail/visit.h"
-
 
 struct inside {
     struct init_task *t;
@@ -35,6 +35,8 @@ struct inside {
     int lock;            /* /proc/sys/user/max_user_namespaces of the host's /proc, or -1 */
     int proc;            /* of the sandbox, or -1 */
     struct sampler samples;
+    int layer[UPPERS_MAX]; /* changes that lie on disk: where the host's names are not seen any more */
+    size_t n_layers;
     int leader[INIT_VISITS_MAX + 1]; /* process ids, in no order, 0 behind the last */
     uint32_t visit[INIT_VISITS_MAX]; /* whose */
     size_t n;
@@ -100,18 +102,35 @@ static void forbid_namespaces(struct inside *s)
     fd_close(&s->lock);
 }
 
+/* To measure them. */
+static bool hold_layers(struct inside *s, struct err *e)
+{
+    const struct sources *from = s->t->sources;
+
+    for (size_t i = 0; i < from->n && s->n_layers < UPPERS_MAX; i++) {
+        if (from->path[i].layer < 0)
+            continue;
+        int fd = openat(from->path[i].layer, "upper", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        if (fd < 0)
+            return err_sys(e, "open the changes of a layer");
+        s->layer[s->n_layers++] = fd;
+    }
+    return true;
+}
+
 static bool build_view(struct inside *s, struct err *e)
 {
     struct init_task *t = s->t;
     struct sources taken = { 0 };
 
     if (!t->sources) {
-        if (!sources_take(t->p, 0, &s->a, &taken, e))
+        if (!sources_take(t->p, 0, t->uppers, &s->a, &taken, e))
             return false;
         t->sources = &taken;
     }
     t->sources->socket = t->sockets;
-    bool ok = mounts_build(t->p, t->sources, &t->report, &s->proc, e);
+    bool ok = mounts_build(t->p, t->sources, &t->report, &s->proc, e) && hold_layers(s, e);
 
     sources_close(t->sources);
     t->sources = NULL;
@@ -233,6 +252,8 @@ static void supervise(struct inside *s, int signals)
     enum jail_setting over;
 
     sampler_init(&s->samples, s->t->p, &s->t->report, s->proc);
+    s->samples.layer = s->layer;
+    s->samples.n_layers = s->n_layers;
     for (;;) {
         struct pollfd p[2] = { { s->t->link, POLLIN, 0 }, { signals, POLLIN, 0 } };
         struct signalfd_siginfo ignored;

@@ -29,6 +29,7 @@ struct init_task {
     bool other_id;           /* root: becomes `uid`:`gid` of the new user namespace first */
     uid_t uid;
     gid_t gid;
+    const char *uppers;      /* where changes of overlays lie on disk (jail/uppers.h); "": in memory */
     const char *scratch;     /* level process: HOME and TMPDIR of the commands, or NULL */
 };
 

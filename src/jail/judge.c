@@ -192,6 +192,10 @@ void judge_limits(const struct jail_policy *p, struct jail_report *r)
     if (writes)
         jail_report_lower(r, JAIL_SET_DISK, JAIL_SAMPLED,
                           "the project's own directories are measured every two seconds", NULL);
+    if (p->keep.n)
+        jail_report_lower(r, JAIL_SET_DISK, JAIL_SAMPLED,
+                          "changes that recovery = \"keep\" has on disk are measured every two seconds",
+                          "recovery = \"discard\"");
 }
 
 static void lower_gate(const struct jail_policy *p, struct jail_report *r, const char *reason, const char *help)

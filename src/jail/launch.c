@@ -44,6 +44,8 @@ struct launch {
     struct cgroup group;
     struct sources sources;
     bool taken;            /* sources were taken out here (root) */
+    char name[UPPERS_NAME];
+    struct uppers uppers;
     struct scratch scratch;
     int status;            /* to our parent */
     int link;              /* to pid 1, or -1 */
@@ -57,6 +59,7 @@ struct launch {
     uint64_t hits[CGROUP_KINDS]; /* of the limits, as far as the keeper was told */
     const char *limit;     /* what ended all of it */
     bool keeper_gone;
+    bool lost;             /* pid 1 ended by itself */
     bool failed;
     struct visit_message failure;
 };
@@ -92,7 +95,10 @@ static bool read_order(struct launch *l, int fd, struct err *e)
         return err_set(e, ERR_ENVIRONMENT, "an order of another version: blast and blast-jail do not belong together");
     if (h.policy_bytes > b.n - sizeof h)
         return err_set(e, ERR_ENVIRONMENT, "an order that is cut off");
+    if (memchr(h.uppers, '\0', sizeof h.uppers) == NULL)
+        return err_set(e, ERR_ENVIRONMENT, "an order with a name without end");
     l->only_try = h.only_try;
+    memcpy(l->name, h.uppers, sizeof l->name);
     return jail_policy_parse(arena_str(&l->a, (struct str){ b.p + sizeof h, h.policy_bytes }), &l->a, &l->policy, e);
 }
 
@@ -282,7 +288,8 @@ static bool set_up(struct launch *l, bool inside)
     struct link_message go = { .kind = LINK_GO };
     struct err e = { 0 };
     struct init_task t = {
-        .p = p, .only_try = l->only_try, .inside = inside, .scratch = l->scratch.path[0] ? l->scratch.path : NULL
+        .p = p, .only_try = l->only_try, .inside = inside, .uppers = l->uppers.path,
+        .scratch = l->scratch.path[0] ? l->scratch.path : NULL
     };
     struct userns_map m = map_of(p, &t);
 
@@ -291,7 +298,7 @@ static bool set_up(struct launch *l, bool inside)
         t.sockets = source_sockets(&l->a);
     if (inside && t.other_id && !l->taken) {
         l->taken = true;
-        if (!sources_take(p, m.outside, &l->a, &l->sources, &e)) {
+        if (!sources_take(p, m.outside, l->uppers.path, &l->a, &l->sources, &e)) {
             fail(l, &e, JAIL_NOT_RUN);
             return false;
         }
@@ -422,8 +429,10 @@ static void supervise(struct launch *l)
             take_event(l);
         if (ready > 0)
             trackers_take(&l->trackers, p + 3 + n, more);
-        if (p[1].revents && !take_message(l))
+        if (p[1].revents && !take_message(l)) {
+            l->lost = true;
             return;
+        }
         if (ready > 0 && !p[0].revents) /* notes move the table that p was made from */
             visits_take(&l->visits, p + 3, n);
     }
@@ -483,6 +492,17 @@ static void watch(struct launch *l)
                           "tracking = \"syscall\"");
 }
 
+/* What is to outlive a crash needs its place before there is a namespace. */
+static bool make_uppers(struct launch *l)
+{
+    struct err e = { 0 };
+    bool ok = !l->policy.keep.n || l->policy.no_userns || uppers_make(&l->policy, l->name, &l->uppers, &e);
+
+    if (!ok)
+        fail(l, &e, JAIL_NOT_RUN);
+    return ok;
+}
+
 /* The level that was asked for; where the kernel does not let it be made and the policy can live with less, process. */
 static bool reach_level(struct launch *l)
 {
@@ -492,11 +512,15 @@ static bool reach_level(struct launch *l)
     for (size_t i = 0; i < p->n_paths && !io_path; i++)
         if (p->path[i].access == JAIL_WRITE)
             io_path = p->path[i].path.p;
+    if (!io_path && p->keep.n)
+        io_path = p->keep.p;
     judge_begin(p, &l->report);
     cgroup_make(p, io_path, &l->report, &l->group);
     judge_limits(p, &l->report);
     if (p->level == JAIL_PROCESS)
         return as_process(l);
+    if (!make_uppers(l))
+        return false;
     if (!p->no_userns && set_up(l, true)) {
         watch(l);
         return true;
@@ -577,6 +601,12 @@ static void serve(struct launch *l)
         l->limit = take_limits(l, SIGKILL);
 }
 
+/* Not, when its keeper or pid 1 was killed: then what it changed is for the next start to find. */
+static bool is_in_order(struct launch *l)
+{
+    return !(l->lost && !l->limit) && !l->keeper_gone && take_notes(l);
+}
+
 int launch_run(int order, int status, int serve_on, int control)
 {
     static struct launch l; /* large, and one a process */
@@ -584,7 +614,7 @@ int launch_run(int order, int status, int serve_on, int control)
     bool ready = false;
 
     l = (struct launch){ .outlet = OUTLET_NONE, .control = control, .status = status, .link = -1,
-                         .scratch = { "", -1 } };
+                         .scratch = { "", -1 }, .uppers = UPPERS_NONE };
     arena_init(&l.a);
     trackers_init(&l.trackers, accessed, &l);
     for (unsigned k = 0; k < CGROUP_KINDS; k++)
@@ -603,6 +633,7 @@ int launch_run(int order, int status, int serve_on, int control)
 
     cgroup_remove(&l.group);
     scratch_remove(&l.scratch);
+    uppers_end(&l.uppers, is_in_order(&l));
     arena_clear(&l.a);
     return code;
 }

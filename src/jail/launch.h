@@ -12,15 +12,17 @@
 #include <stdint.h>
 #include "base/attr.h"
 #include "jail/policy.h"
+#include "jail/uppers.h"
 
 #define LAUNCH_MAGIC UINT32_C(0x4c494a42)
-#define LAUNCH_VERSION 2
+#define LAUNCH_VERSION 3
 #define LAUNCH_MAX (JAIL_POLICY_MAX + 64u)
 
 struct launch_header {
     uint32_t magic, version;
     uint32_t policy_bytes;
     uint32_t only_try; /* set up, report, run nothing */
+    char uppers[UPPERS_NAME]; /* how what the policy has on disk begins its name; "": a policy without that */
 };
 
 /* `control`: a listening socket for the table of connections, or -1. Returns the exit code: 0 when commands could run.

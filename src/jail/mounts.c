@@ -16,6 +16,7 @@
 #include "jail/policy.h"
 #include "jail/report.h"
 #include "jail/source.h"
+#include "jail/uppers.h"
 
 #define NOTHING "nothing" /* in the pool, an empty file of mode 000: what covers files */
 #define TEXT "text"       /* in the pool, while it is written */
@@ -197,24 +198,45 @@ static bool mount_private(struct builder *b, const char *path, mode_t mode, unsi
     return draw(b, mode, dir, e) && attach_pooled(b, dir, S_IFDIR, QUIET | attr, path, e);
 }
 
-/* The lower layer and the two directories of the upper one lie in the pool, where we are, under names that need no
- * quoting; the overlay has its own hold on them when the pool is let go. */
+/* The two directories of an upper layer: in the pool, or on the disk and mounted in it. */
+static bool place_layer(struct builder *b, const struct source *s, char upper[32], char work[32], struct err *e)
+{
+    char dir[16], other[16];
+
+    if (s->layer >= 0) {
+        if (!draw(b, 0755, dir, e) || !hang(s->layer, b->pool, dir, e))
+            return false;
+        (void)snprintf(upper, 32, "%s/upper", dir);
+        (void)snprintf(work, 32, "%s/work", dir);
+        return true;
+    }
+    if (!draw(b, s->mode & 07777, dir, e) || !draw(b, 0700, other, e))
+        return false;
+    (void)snprintf(upper, 32, "%s", dir);
+    (void)snprintf(work, 32, "%s", other);
+    return true;
+}
+
+/* The layers lie in the pool, where we are, under names that need no quoting; the overlay has its own hold on them when
+ * the pool is let go. */
 static bool mount_overlay(struct builder *b, const struct jail_path *p, const struct source *s, struct err *e)
 {
-    char lower[16], upper[16], work[16], options[3][32];
+    char lower[16], upper[32], work[32], options[3][48];
     const char *const list[] = { options[0], options[1], options[2], "userxattr", NULL };
     AUTO_FD fs = -1;
 
     if (!S_ISDIR(s->mode))
         return attach(b, s->fd, p->path.p, s->mode, e); /* a single file stays read-only */
-    if (!draw(b, 0755, lower, e) || !draw(b, s->mode & 07777, upper, e) || !draw(b, 0700, work, e) ||
-        !hang(s->fd, b->pool, lower, e))
+    if (!draw(b, 0755, lower, e) || !hang(s->fd, b->pool, lower, e) || !place_layer(b, s, upper, work, e))
         return false;
     (void)snprintf(options[0], sizeof options[0], "lowerdir=%s", lower);
     (void)snprintf(options[1], sizeof options[1], "upperdir=%s", upper);
     (void)snprintf(options[2], sizeof options[2], "workdir=%s", work);
-    if (!new_fs("overlay", list, QUIET, &fs, e))
-        return err_wrap(e, "lay changes over '" STR_FMT "'", STR_ARG(p->path));
+    if (!new_fs("overlay", list, QUIET, &fs, e)) {
+        (void)err_wrap(e, "lay changes over '" STR_FMT "'%s", STR_ARG(p->path),
+                       s->layer >= 0 ? ", kept on disk as recovery = \"keep\" asks" : "");
+        return s->layer >= 0 && uppers_hint(e);
+    }
     return attach(b, fs, p->path.p, S_IFDIR, e);
 }
 

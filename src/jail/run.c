@@ -29,7 +29,7 @@
 
 /* ------------------------------------------------------------ the order */
 
-static bool make_order(const struct jail_policy *p, bool only_try, int *out, struct err *e)
+static bool make_order(const struct jail_policy *p, const char *name, bool only_try, int *out, struct err *e)
 {
     AUTO_BUF policy = { .limit = JAIL_POLICY_MAX };
 
@@ -39,6 +39,8 @@ static bool make_order(const struct jail_policy *p, bool only_try, int *out, str
         .magic = LAUNCH_MAGIC, .version = LAUNCH_VERSION, .policy_bytes = (uint32_t)policy.n, .only_try = only_try
     };
 
+    if ((size_t)snprintf(h.uppers, sizeof h.uppers, "%s", name) >= sizeof h.uppers)
+        return err_set(e, ERR_ENVIRONMENT, "the name of a sandbox is longer than %d bytes", UPPERS_NAME - 1);
     *out = memfd_create("blast-sandbox", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     return (*out >= 0 || err_sys(e, "make the order of a sandbox")) && fd_write_all(*out, &h, sizeof h, "order", e) &&
            fd_write_all(*out, policy.p, policy.n, "order", e) &&
@@ -47,9 +49,9 @@ static bool make_order(const struct jail_policy *p, bool only_try, int *out, str
             err_sys(e, "seal the order of a sandbox"));
 }
 
-bool jail_order(const struct jail_policy *p, int *fd, struct err *e)
+bool jail_order(const struct jail_policy *p, const char *name, int *fd, struct err *e)
 {
-    return make_order(p, false, fd, e);
+    return make_order(p, name, false, fd, e);
 }
 
 bool jail_order_read(int fd, struct arena *a, struct jail_policy *out, struct err *e)
@@ -374,7 +376,7 @@ static bool run_own(const struct jail_policy *p, const struct jail_command *c, s
     bool gone = false;
     struct jail_begun begun;
 
-    if (!make_order(p, !c, &order, e))
+    if (!make_order(p, c ? "" : UPPERS_TRY, !c, &order, e))
         return false;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_sys(e, "make a link to blast-jail");

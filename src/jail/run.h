@@ -66,8 +66,8 @@ MUST_USE bool jail_join(struct jail_entry *at, const struct jail_policy *p, cons
                         struct arena *a, struct jail_result *out, struct err *e);
 
 /* The order for a sandbox with this policy, to be handed to its keeper: a sealed memfd, so that what was decided is
- * what is done. */
-MUST_USE bool jail_order(const struct jail_policy *p, int *fd, struct err *e);
+ * what is done. `name`: how what it has on disk begins its name (jail/uppers.h). */
+MUST_USE bool jail_order(const struct jail_policy *p, const char *name, int *fd, struct err *e);
 
 /* What such an order says; where it is read does not move. The policy lives in the arena. */
 MUST_USE bool jail_order_read(int fd, struct arena *a, struct jail_policy *out, struct err *e);

@@ -150,7 +150,20 @@ static uint64_t disk_used(const struct sampler *s)
         if (fd >= 0 && fstat(fd, &st) == 0)
             total += blocks_below(fd, st.st_dev, 64);
     }
+    for (size_t i = 0; i < s->n_layers; i++) {
+        struct stat st;
+        int fd = openat(s->layer[i], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd >= 0 && fstat(fd, &st) == 0)
+            total += blocks_below(fd, st.st_dev, 64);
+    }
     return total;
+}
+
+/* A file of an overlay names the overlay's device or that of the layer, as the layers lie. */
+static bool is_on_disk(const struct sampler *s, enum jail_access access)
+{
+    return access == JAIL_WRITE || (access == JAIL_OVERLAY && s->n_layers);
 }
 
 static void look_at_open(struct sampler *s, uint64_t now)
@@ -160,7 +173,10 @@ static void look_at_open(struct sampler *s, uint64_t now)
     struct stat st;
 
     for (size_t i = 0; s->disk && i < s->p->n_paths && n < DEVICES_MAX; i++)
-        if (s->p->path[i].access == JAIL_WRITE && stat(s->p->path[i].path.p, &st) == 0)
+        if (is_on_disk(s, s->p->path[i].access) && stat(s->p->path[i].path.p, &st) == 0)
+            dev[n++] = st.st_dev;
+    for (size_t i = 0; s->disk && i < s->n_layers && n < DEVICES_MAX; i++)
+        if (fstat(s->layer[i], &st) == 0)
             dev[n++] = st.st_dev;
     unlinked_measure(s->proc, dev, n, &s->open);
     s->next_open = now + MAX((uint64_t)OPEN_US, 20 * (clock_us() - now));

@@ -2,8 +2,8 @@
  *
  * The processor is shared out by stopping and continuing everything (measured: 20 % asked, 20 % got, at 1.5 % of a
  * processor); memory is summed from /proc, with what lies in the file systems in memory; what lies on disk is measured
- * by walking the writable directories. Both take in files that are open without a name. All of it can be passed for the
- * moment between two looks, and the report says "sampled".
+ * by walking the writable directories and the changes of overlays. Both take in files that are open without a name. All
+ * of it can be passed for the moment between two looks, and the report says "sampled".
  */
 #pragma once
 
@@ -22,6 +22,8 @@ struct sampler {
     bool stopped;         /* everything is stopped for now */
     uint64_t begun_us;
     double used, gone;    /* seconds of processor: of the living, of the dead */
+    const int *layer;     /* directories with the changes of overlays that lie on disk; the caller's */
+    size_t n_layers;
     uint64_t disk_first;  /* bytes in the writable directories at the start */
     bool disk_known;
     struct unlinked open; /* as of the last look at descriptors */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "base/fd.h"
 #include "base/vec.h"
 #include "jail/policy.h"
+#include "jail/uppers.h"
 #include "jail/userns.h"
 
 #define SOCKETS_MAX (4u << 20) /* bytes of /proc/net/unix */
@@ -30,6 +32,8 @@ struct owner {
 
 struct taker {
     uid_t as;
+    const char *uppers;
+    unsigned n_layers;
     struct owner owner[OWNERS_MAX];
     size_t n_owners;
 };
@@ -77,6 +81,32 @@ static bool translate(struct taker *t, const struct jail_path *p, const struct s
     return err_hint(e, "its file system takes no idmapped mounts, which root needs: run blast as an ordinary user");
 }
 
+/* The place for the changes of an overlay. The owner of what it lies over is its owner, too. */
+static bool take_layer(struct taker *t, const struct jail_path *p, const struct stat *over, int *out, struct err *e)
+{
+    struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+    char path[PATH_MAX];
+
+    if ((size_t)snprintf(path, sizeof path, "%s/%u", t->uppers, t->n_layers) >= sizeof path)
+        return err_set(e, ERR_ENVIRONMENT, "the path of '%s' is too long", t->uppers);
+    if (!S_ISDIR(over->st_mode))
+        return true;
+    AUTO_FD at = open_plain(path);
+    AUTO_FD mount = at < 0 ? -1 : open_tree(at, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+    if (mount < 0)
+        return err_sys(e, "clone the mount of '%s'", path);
+    if (mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
+        return err_sys(e, "restrict the mount of '%s'", path);
+    if (t->as && p->keep_owner && !translate(t, p, over, mount, e)) {
+        (void)err_wrap(e, "hold its changes in '%s', as recovery = \"keep\" asks", path);
+        return uppers_hint(e);
+    }
+    *out = mount;
+    mount = -1;
+    return true;
+}
+
 static bool take(struct taker *t, const struct jail_path *p, struct source *out, struct err *e)
 {
     AUTO_FD at = open_plain(p->path.p);
@@ -101,7 +131,10 @@ static bool take(struct taker *t, const struct jail_path *p, struct source *out,
         return err_sys(e, "restrict the mount of '" STR_FMT "'", STR_ARG(p->path));
     if (t->as && p->keep_owner && !translate(t, p, &st, mount, e))
         return false;
-    *out = (struct source){ mount, st.st_mode };
+    if (p->access == JAIL_OVERLAY && t->uppers[0] && !take_layer(t, p, &st, &out->layer, e))
+        return false;
+    out->fd = mount;
+    out->mode = st.st_mode;
     mount = -1;
     return true;
 }
@@ -125,20 +158,23 @@ static bool take_devices(int *out, struct err *e)
     return true;
 }
 
-bool sources_take(const struct jail_policy *p, uid_t as, struct arena *a, struct sources *out, struct err *e)
+bool sources_take(const struct jail_policy *p, uid_t as, const char *uppers, struct arena *a, struct sources *out,
+                  struct err *e)
 {
-    struct taker t = { .as = as };
+    struct taker t = { .as = as, .uppers = uppers };
     bool ok = true;
 
     out->path = ARENA_ARRAY(a, struct source, p->n_paths + 1);
     out->n = p->n_paths;
     for (size_t i = 0; i < p->n_paths; i++)
-        out->path[i].fd = -1;
+        out->path[i].fd = out->path[i].layer = -1;
     for (size_t i = 0; i < SOURCE_DEVICES; i++)
         out->device[i] = -1;
-    for (size_t i = 0; i < p->n_paths && ok; i++)
+    for (size_t i = 0; i < p->n_paths && ok; i++) {
         if (p->path[i].access == JAIL_READ || p->path[i].access == JAIL_WRITE || p->path[i].access == JAIL_OVERLAY)
             ok = take(&t, &p->path[i], &out->path[i], e);
+        t.n_layers += p->path[i].access == JAIL_OVERLAY;
+    }
     ok = ok && take_devices(out->device, e);
     for (size_t i = 0; i < t.n_owners; i++)
         (void)close(t.owner[i].userns);
@@ -147,8 +183,10 @@ bool sources_take(const struct jail_policy *p, uid_t as, struct arena *a, struct
 
 void sources_close(struct sources *s)
 {
-    for (size_t i = 0; i < s->n; i++)
+    for (size_t i = 0; i < s->n; i++) {
         fd_close(&s->path[i].fd);
+        fd_close(&s->path[i].layer);
+    }
     for (size_t i = 0; i < SOURCE_DEVICES; i++)
         fd_close(&s->device[i]);
 }

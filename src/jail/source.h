@@ -20,6 +20,7 @@ struct jail_policy;
 struct source {
     int fd;      /* -1: not there, or nothing of the host */
     mode_t mode; /* type and permissions of what it shows */
+    int layer;   /* of an overlay, for its changes: directories upper and work (jail/uppers.h); -1: in memory */
 };
 
 struct sources {
@@ -31,8 +32,10 @@ struct sources {
 
 extern const char *const source_device_name[SOURCE_DEVICES]; /* "null", ... */
 
-/* `as`: the number the program has outside, to which owners are translated (root); 0: no translation. */
-MUST_USE bool sources_take(const struct jail_policy *p, uid_t as, struct arena *a, struct sources *out, struct err *e);
+/* `as`: the number the program has outside, to which owners are translated (root); 0: no translation. `uppers`: path of
+ * what uppers_make() made, "" where the changes of overlays lie in memory. */
+MUST_USE bool sources_take(const struct jail_policy *p, uid_t as, const char *uppers, struct arena *a,
+                           struct sources *out, struct err *e);
 void sources_close(struct sources *s);
 
 /* The paths of unix sockets that something listens on, from /proc/net/unix of this network namespace: must be asked
