@@ -2,7 +2,8 @@
  *
  * <state>/cells/NAME.run is locked for as long as its keeper lives; one that can be locked is nobody's. What a sandbox
  * is made of ends with its processes (namespaces, mounts, what lies in memory), or is swept by blast-jail at its next
- * start (control groups, the HOME of the level process). Nothing is flushed to disk: a power cut leaves nothing.
+ * start (control groups, the HOME of the level process), or kept for the user (cli/recovered.h). The journal is not
+ * flushed to disk: a power cut leaves none, and what is to be kept is found without it.
  */
 #pragma once
 
@@ -17,5 +18,5 @@ struct workspace;
 MUST_USE int cell_journal_open(int dir, const char *name, const char *digest);
 void cell_journal_remove(int dir, const char *name);
 /* For the names that begin with `mark`: those whose keeper is dead are told to the audit log and removed, with their
- * sockets. By whoever holds the lock of the directory. */
+ * sockets; what sandboxes left on disk is kept or removed. By whoever holds the lock of the directory. */
 void cell_journal_recover(struct workspace *w, int dir, const char *mark);

@@ -5,6 +5,7 @@
 #include "cli/inside.h"
 #include "cli/observe.h"
 #include "cli/outside.h"
+#include "cli/recovered.h"
 #include "cli/ui.h"
 #include "jail/compile.h"
 #include "jail/run.h"
@@ -121,24 +122,40 @@ static bool keep(struct cmd *c, struct err *e)
     return common_open(c, &r, &w, e) && keeper_run(&w, &words, e);
 }
 
-enum verb { VERB_SHOW, VERB_CHECK, VERB_CONNECTIONS, VERB_ACCESSES, VERB_LEARNED, VERB_FORGET, VERB_COUNT };
+enum verb {
+    VERB_SHOW, VERB_CHECK, VERB_CONNECTIONS, VERB_ACCESSES, VERB_LEARNED, VERB_FORGET, VERB_RECOVERED, VERB_COUNT
+};
+
+/* Of what is dropped. */
+static bool takes_name(const struct cmd *c, enum verb v)
+{
+    return v == VERB_RECOVERED && option_flag(&c->options, OPT_DROP) && c->options.words.n == 2;
+}
+
+static const char *dropped_name(struct cmd *c)
+{
+    return c->options.words.n == 2 ? arena_cstr(c->a, c->options.words.p[1]) : NULL;
+}
 
 static bool find_verb(struct cmd *c, enum verb *out, struct err *e)
 {
-    static const char *const word[] = { "show", "check", "connections", "accesses", "learned", "forget" };
+    static const char *const word[] = { "show", "check", "connections", "accesses", "learned", "forget",
+                                       "recovered" };
     struct str given = c->options.words.n ? c->options.words.p[0] : STR("show");
     unsigned v = 0;
 
     while (v < VERB_COUNT && !str_eq(given, str_of(word[v])))
         v++;
-    if (c->options.words.n > 1 || v == VERB_COUNT) {
+    if (v == VERB_COUNT || (c->options.words.n > 1 && !takes_name(c, (enum verb)v))) {
         (void)err_set(e, ERR_CONFIG, "'" STR_FMT "' is no verb of blast sandbox",
                       STR_ARG(c->options.words.p[c->options.words.n - 1]));
-        return err_hint(e, "blast sandbox check, show, connections, accesses, learned or forget");
+        return err_hint(e, "blast sandbox check, show, connections, accesses, learned, forget or recovered");
     }
     *out = (enum verb)v;
     if (option_flag(&c->options, OPT_APPLY) && *out != VERB_LEARNED)
         return err_set(e, ERR_CONFIG, "--apply is for blast sandbox learned");
+    if (option_flag(&c->options, OPT_DROP) && *out != VERB_RECOVERED)
+        return err_set(e, ERR_CONFIG, "--drop is for blast sandbox recovered");
     return true;
 }
 
@@ -174,6 +191,9 @@ bool cmd_sandbox(struct cmd *c, struct err *e)
         return observe_accesses(c, &w, e);
     case VERB_FORGET:
         return observe_forget(&w, e);
+    case VERB_RECOVERED:
+        return option_flag(&c->options, OPT_DROP) ? recovered_drop(c, &w, dropped_name(c), e)
+                                                  : recovered_show(c, &w);
     case VERB_SHOW:
     case VERB_CHECK:
     case VERB_LEARNED:
