@@ -137,12 +137,13 @@ static bool make_alone(const struct workspace *w, const struct jail_policy *p, i
 bool cell_run(struct cmd *c, struct workspace *w, const struct cell_job *job, struct jail_result *out,
               struct err *e)
 {
+    struct err end = { 0 }; /* of one that was gone: the last that is known */
+
     for (unsigned i = 0; i < TRIES; i++) {
         struct err why = { 0 };
         AUTO_FD dir = -1; /* its lock is let go of with it */
         AUTO_FD socket = -1;
 
-        *e = (struct err){ 0 }; /* of the one that was gone */
         *job->made = false;
         if (!sockets_open_dir(w, CELL_DIR, true, &dir) || !enter(w, job, dir, &socket, &why)) {
             /* A home that cannot be written to, a file system without locks or sockets: as strong, but not shared. */
@@ -158,9 +159,14 @@ bool cell_run(struct cmd *c, struct workspace *w, const struct cell_job *job, st
 
         if (ok || !at.gone)
             return ok;
+        if (e->kind != ERR_NONE)
+            end = *e;
+        *e = (struct err){ 0 };
     }
-    if (e->kind != ERR_NONE)
+    if (end.kind != ERR_NONE) {
+        *e = end;
         return false;
+    }
     (void)err_set(e, ERR_ENVIRONMENT, "the sandbox of %s ends whenever a command comes to it", w->where.dir);
     (void)err_hint(e, "blast sandbox check");
     return err_exit(e, 125);

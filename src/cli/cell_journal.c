@@ -1,5 +1,6 @@
 #include "cli/cell_journal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -29,8 +30,11 @@ int cell_journal_open(int dir, const char *name, const char *digest)
     AUTO_BUF text = { .limit = TEXT_MAX };
     struct err ignored = { 0 };
     char path[ROOM];
-    int fd = path_of(name, path) ? openat(dir, path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+    int fd = -1;
 
+    /* A keeper whose sandbox has ended may still hold its own; the file is another's from then on. */
+    if (path_of(name, path) && (unlinkat(dir, path, 0) == 0 || errno == ENOENT))
+        fd = openat(dir, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     (void)buf_printf(&text, "{\"policy\":\"%s\",\"since\":%lld}\n", digest, (long long)time(NULL));
     if (fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) < 0 || !fd_write_all(fd, text.p, text.n, path, &ignored)))
         fd_close(&fd);

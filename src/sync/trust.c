@@ -41,6 +41,7 @@ const struct trust_rule trust_rules[] = {
     RULE(sandbox_filesystem, allowed_paths, OUTSIDE, false, "writing outside the project"),
     RULE(sandbox_filesystem, hidden_paths, FEWER, false, "files that you hide"),
     RULE(sandbox_filesystem, denied_paths, FEWER, false, "files that you deny"),
+    RULE(sandbox_filesystem, recovery, RIGHT, false, "its files stay on your disk when it is killed"),
     RULE(sandbox_filesystem, environment, RIGHT, false, "writing into the environment"),
     RULE(sandbox_filesystem, max_file_size, LIMIT, false, "larger files"),
     RULE(security, default_policy, RIGHT, false, "running although a rule cannot be kept"),
