@@ -24,8 +24,48 @@ TEST_TIMEOUT = 900  # seconds a whole test may take: one that waits for a proces
 KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LD_LIBRARY_PATH")
 
 
-# A shell that starts the tests in the background ignores Ctrl-C for them, and programs would inherit that.
+RELEASE_ONLY = ("release_only: what it tries is the kernel, a shell, an interpreter or somebody's program around code of "
+                "ours that other tests run with the sanitizers, or it cannot be tried with them")
+left_out = [0]  # how many tests the sanitized program is not tried with
+
+
+def sanitized(program):
+    return b"__asan_init" in program.read_bytes()
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", RELEASE_ONLY)
+
+
+def pytest_collection_modifyitems(config, items):
+    found = find_blast()
+    if found and sanitized(found):
+        left = [i for i in items if i.get_closest_marker("release_only")]
+        items[:] = [i for i in items if not i.get_closest_marker("release_only")]
+        config.hook.pytest_deselected(items=left)
+        left_out[0] = len(left)
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):  # of a worker of pytest-xdist: each of them collects all tests
+        session.config.workeroutput["left_out"] = left_out[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    left_out[0] = max(left_out[0], getattr(node, "workeroutput", {}).get("left_out", 0))
+
+
+def pytest_terminal_summary(terminalreporter):
+    if left_out[0]:
+        terminalreporter.write_line(f"{left_out[0]} end-to-end tests run on the release build alone")
+
+
+# A shell that starts the tests in the background ignores Ctrl-C for them, nohup a terminal that hangs up, and programs
+# would inherit that. They do not inherit a handler.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.fixture(autouse=True)

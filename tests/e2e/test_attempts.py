@@ -258,6 +258,7 @@ BOMB = {
 }
 
 
+@pytest.mark.release_only
 @pytest.mark.parametrize("kind", BOMB)
 def test_the_number_of_processes_is_held_whatever_they_are(box, kind):
     """Counted from outside of them: how many are there when no more can be made?"""
@@ -280,6 +281,7 @@ MEMORY = {
 }
 
 
+@pytest.mark.release_only
 @pytest.mark.parametrize("kind", MEMORY)
 def test_memory_of_any_kind_is_held(box, kind):
     eat = ("import ctypes, mmap, os, signal, time\nlibc = ctypes.CDLL(None)\nkept = []\nfor n in range(@):\n " + MEMORY[kind] +
@@ -290,6 +292,7 @@ def test_memory_of_any_kind_is_held(box, kind):
     assert "ended by the sandbox: memory_limit" in p.stderr
 
 
+@pytest.mark.release_only
 def test_the_processor_is_shared_out_among_daemons_too(box):
     """Four that have left their parent and its session, and one that wakes the others whenever it can."""
     code = ("import os, resource, signal, time\nr, w = os.pipe()\nend = time.monotonic() + 2\nfor n in range(4):\n"
@@ -310,6 +313,7 @@ FILL = {
 }
 
 
+@pytest.mark.release_only
 @pytest.mark.parametrize("kind", FILL)
 def test_a_disk_in_memory_is_full_in_the_end(box, kind):
     assert error_of(box, FILL[kind], env={R + "DISK_LIMIT": "1G"}) == "ok"
@@ -337,6 +341,7 @@ LARGE = {
 }
 
 
+@pytest.mark.release_only
 @pytest.mark.parametrize("level", LEVELS)
 def test_no_call_makes_a_larger_file(box, level):
     code = ("import errno, json, os, tempfile\nsrc = os.open(os.path.join(tempfile.gettempdir(), 'src'), os.O_CREAT | os.O_RDWR)\n"

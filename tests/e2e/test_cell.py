@@ -180,6 +180,7 @@ def test_a_memory_hog_does_not_take_the_others_along(box):
     assert box.run("echo", "on", env=env).stdout == "on\n" and end(first) == 0
 
 
+@pytest.mark.release_only
 def test_a_fork_bomb_ends_with_its_command(box):
     wait_for(lambda: not cells.jails(box.path))
     env = {"BLAST_SANDBOX_RESOURCES_PROCESS_LIMIT": "60"}

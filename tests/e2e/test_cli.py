@@ -277,6 +277,7 @@ def test_an_ejected_project_goes_on_with_blast(project, shop):
     assert json.loads(project("history", "--json").stdout)["generations"]
 
 
+@pytest.mark.release_only
 @pytest.mark.parametrize("how", [ENOSPC, KILL], ids=["disk full", "killed"])
 def test_a_fault_while_ejecting_leaves_an_environment_that_works(project, shop, shim, tmp_path, how):  # noqa: F811
     project.blast.env["BLAST_NO_COMPILE"] = "1"  # the home is copied: nothing may write there in the background

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import sanitized
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "docs/wire.schema.json").read_text())
@@ -213,10 +214,6 @@ def folder(blast):
     path = blast.cwd / "p"
     path.mkdir()
     return str(path)
-
-
-def sanitized(program):
-    return b"__asan_init" in program.read_bytes()
 
 
 # Starting and stopping

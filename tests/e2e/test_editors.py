@@ -53,6 +53,7 @@ def unresolved(said):
     return sorted(d["message"].split('"')[1] for d in said if "could not be resolved" in d["message"])
 
 
+@pytest.mark.release_only
 @pytest.mark.parametrize("how", ["interpreter", "configuration", "activated"])
 def test_pyright_finds_the_packages(with_demo, how):
     words, env = [pyright("pyright"), "--outputjson"], dict(os.environ)
@@ -106,6 +107,7 @@ class Server:
                 self.write({"id": m["id"], "result": None})
 
 
+@pytest.mark.release_only
 def test_the_language_server_follows_a_new_generation(with_demo):
     """As with any environment it looks again when the editor says that settings changed."""
     server = Server(pyright("pyright-langserver"), with_demo.path, with_demo.python)

@@ -287,6 +287,7 @@ def fill(box, packages, wheels):
     assert p.returncode == 0, p.stderr
 
 
+@pytest.mark.release_only
 @pytest.mark.parametrize("user", USERS)
 def test_real_programs_run(program, user):
     names = sorted(OF_ROOT) if user == "root" else list(PROGRAMS)

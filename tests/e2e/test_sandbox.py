@@ -412,6 +412,7 @@ PROGRAMS = {
 }
 
 
+@pytest.mark.release_only
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_programs_run(box, level, name):

@@ -21,8 +21,11 @@ import pytest
 
 from conftest import Project
 
-ALL = ["bash", "zsh", "fish", "dash"]
-POSIX = ["bash", "zsh", "dash"]
+# What our programs do for zsh and dash they do for bash and fish, too.
+ZSH, DASH = (pytest.param(shell, marks=pytest.mark.release_only) for shell in ("zsh", "dash"))
+ALL = ["bash", ZSH, "fish", DASH]
+POSIX = ["bash", ZSH, DASH]
+AT_TERMINALS = ["bash", ZSH, "fish"]
 BOUND = 60  # seconds until a text that does not come is a failure
 NOISE = re.compile(r"\x1b\[[0-9;?<=>]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][A-Z0-9]|\x1b[=>78cM]|\x0f|\r")
 NASTY = ["it's", 'quo"te', "new\nline", "dollar $HOME $(touch hacked) `touch hacked`", "back\\slash", "per%cent %n %(?.a.b)",
@@ -400,7 +403,7 @@ def test_a_session_at_a_terminal(project, shell):
             assert sh('printf "%s\\n" "$PS1"') == ps1
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", AT_TERMINALS)
 def test_the_prompt_shows_each_state_and_a_notice_once(project, shell):
     project("start")
     status = project.path / ".venv/.status"
@@ -422,7 +425,7 @@ def test_the_prompt_shows_each_state_and_a_notice_once(project, shell):
         assert not (project.path / "hacked").exists()
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", AT_TERMINALS)
 def test_nothing_in_a_name_is_run_or_expanded_by_the_prompt(project, shell):
     name = "$(touch hacked)`touch hacked` %n \\\\u"
     project("start")
@@ -442,7 +445,7 @@ def test_nothing_in_a_name_is_run_or_expanded_by_the_prompt(project, shell):
     assert not (project.path / "hacked").exists()
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", AT_TERMINALS)
 def test_the_prompts_owner_keeps_it(project, shell):
     project("start")
     with Shell(shell, project, VIRTUAL_ENV_DISABLE_PROMPT="1") as sh:
@@ -457,7 +460,7 @@ def test_the_prompts_owner_keeps_it(project, shell):
         assert sh("printf '%s\\n' \"$VIRTUAL_ENV_PROMPT\"") == "app"
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh"])
+@pytest.mark.parametrize("shell", ["bash", ZSH])
 def test_a_prompt_that_is_set_anew_each_time_gets_its_mark(project, shell):
     project("start")
     theme = {"bash": "PROMPT_COMMAND='PS1=\"PROMPT> \"'\n", "zsh": "precmd() { PS1='PROMPT> '; }\n"}
@@ -468,7 +471,7 @@ def test_a_prompt_that_is_set_anew_each_time_gets_its_mark(project, shell):
             assert sh.prompt() == "(app)"
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", AT_TERMINALS)
 def test_the_prompt_sees_the_status_of_the_last_command(project, shell):
     project("start")
     own = {"bash": "PS1='[$?] PROMPT> '\n", "zsh": "PS1='[%?] PROMPT> '\n",
@@ -481,7 +484,7 @@ def test_the_prompt_sees_the_status_of_the_last_command(project, shell):
         sh.expect(r"\(app\) \[3\] PROMPT> ")
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh"])
+@pytest.mark.parametrize("shell", ["bash", ZSH])
 def test_an_alias_named_blast_does_no_harm(project, shell):
     with Shell(shell, project, before="alias blast='blast --quiet'\n") as sh:
         sh("blast start")
@@ -490,7 +493,7 @@ def test_an_alias_named_blast_does_no_harm(project, shell):
         assert sh("alias blast").endswith("blast --quiet'")
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", AT_TERMINALS)
 def test_a_program_that_a_change_brings_is_found_at_once(project, shell):
     """Where a shell had found a program before is forgotten when the generation changes, by whomever."""
     project("start")
@@ -526,7 +529,7 @@ def test_ctrl_c_ends_the_command_and_leaves_the_shell(project, index, shell, key
         assert sh("ls /proc/self/fd | wc -l").strip() == "4", "a descriptor of the wrapper is left open"
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "dash"])
+@pytest.mark.parametrize("shell", ALL)
 @pytest.mark.parametrize("how", ["exec", "child"])
 def test_a_shell_within_goes_on_with_the_environment(project, shell, how):
     project("start")
@@ -561,7 +564,7 @@ def test_panes_of_a_terminal_multiplexer_get_no_undo_data(project):
             subprocess.run([*words, "kill-server"], env=env, check=False)
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", AT_TERMINALS)
 def test_kill_names_what_runs_and_asks(project, shell):
     project("start")
     with Shell(shell, project) as sh:
@@ -622,7 +625,7 @@ def test_the_daemon_knows_the_session_of_the_shell(project, other, shell):
             project("daemon", "stop", env=dict(BLAST_NO_DAEMON=None), code=None)
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", AT_TERMINALS)
 def test_with_auto_the_folder_decides_where_the_user_acted_before(project, other, shell):
     project("start")
     env = other.path / ".venv"
@@ -701,7 +704,7 @@ def test_subshell_is_opened_on_request_with_the_function_too(project):
 
 # ------------------------------------------------------------ completions
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", AT_TERMINALS)
 def test_completions_still_load_beside_the_function(project, shell):
     """Names of commands and the words that a command knows; zsh completes only with its line editor, so there it is read."""
     file = project.write("completions", project("completions", shell).stdout)

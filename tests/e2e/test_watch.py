@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from index_server import make_wheel
-from test_daemon import alive, daemon, sanitized, until  # noqa: F401
+from conftest import sanitized
+from test_daemon import alive, daemon, until  # noqa: F401
 
 REST = 2.0  # seconds in which a daemon at rest must not run
 
