@@ -777,7 +777,11 @@ def test_a_terminal_that_hangs_up_ends_the_command(box):
     pid, fd = in_terminal(box, box.program, "run", "--no-sync", "--", "python", "-c", "input('ask> ')")
     read_until(fd, b"ask> ")
     os.close(fd)
-    wait_for(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid)
+    try:
+        wait_for(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid)
+    except AssertionError:
+        os.kill(pid, signal.SIGKILL)
+        raise
 
 
 def test_ctrl_z_stops_the_job_and_fg_goes_on(box):
