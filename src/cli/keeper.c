@@ -25,7 +25,7 @@
 #include "jail/run.h"
 #include "sync/audit.h"
 
-/* Where its descriptors are. */
+/* Where its descriptors are. The journal is locked for as long as one of the keeper's is open, which is its life. */
 enum { ORDER = 3, SERVE, STATUS, JOURNAL, BEHIND };
 
 #define HIGH 20 /* out of their way */
@@ -192,7 +192,7 @@ bool keeper_run(struct workspace *w, const struct keeper_words *words, struct er
     struct jail_policy p;
     AUTO_OBSERVE observe = { 0 };
     struct keeping k = { w, &observe, words->digest };
-    AUTO_FD dir = -1, order = ORDER, journal = JOURNAL; /* the journal is locked for as long as we live */
+    AUTO_FD dir = -1, order = ORDER;
     char name[SOCKETS_NAME];
     uint64_t pid;
 

@@ -181,12 +181,13 @@ static void a_tracker_that_is_killed_is_told_of(void **state)
     (void)state;
     asked_init(&told);
     trackers_init(&t, hear, &told);
-    AUTO_FD writer = follow_pipe(&t, 1);
+    int writer = follow_pipe(&t, 1);
 
     assert_int_equal(kill(t.one[0].pid, SIGKILL), 0);
     take_until_gone(&t);
     assert_int_equal(unread(&told, "did not come to its end"), 1);
     trackers_close(&t);
+    fd_close(&writer);
 }
 
 static void a_listener_that_cannot_be_followed_is_closed(void **state)
