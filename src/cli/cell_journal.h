@@ -14,7 +14,8 @@ struct workspace;
 
 #define CELL_JOURNAL ".run"
 
-/* By the keeper, while the lock of the directory is held. Returns the locked file, or -1 where there can be none; it is the caller's for the sandbox's life. */
+/* By the keeper, while the lock of the directory is held. Returns the locked file, or -1 where there can be none; it
+ * is the caller's for the sandbox's life. */
 MUST_USE int cell_journal_open(int dir, const char *name, const char *digest);
 void cell_journal_remove(int dir, const char *name);
 /* For the names that begin with `mark`: those whose keeper is dead are told to the audit log and removed, with their
