@@ -412,6 +412,30 @@ static void moves_back_what_was_interrupted_in_place(void **state)
     assert_false(did);
 }
 
+/* Whoever writes it may be killed between any two bytes. */
+static void a_journal_that_is_cut_short_is_an_interrupted_change(void **state)
+{
+    static const char *const texts[] = { "", "2", "2\n", "99999999999\n", "x" };
+    struct place *p = *state;
+    struct env_new spec = spec_of(p);
+    struct err e = { 0 };
+    AUTO_ENV env;
+    bool did;
+
+    assert_true(env_create(&spec, &env, &e));
+    assert_true(env_lock(&env, NULL, &e));
+    publish(&env, "1.0");
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        assert_true(file_replace(env.state, "journal", str_of(texts[i]), 0644, FILE_NO_SYNC, &e));
+        assert_true(generation_recover(&env, &did, &e));
+        assert_true(did);
+        assert_false(file_exists(env.state, "journal"));
+        assert_version(&env, "1.0");
+    }
+    assert_true(generation_recover(&env, &did, &e));
+    assert_false(did);
+}
+
 /* Each shell must read a quoted word back as the same bytes. */
 static void quotes_for_every_shell(void **state)
 {
@@ -502,6 +526,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(lists_what_is_damaged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_second_changer_waits_or_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(moves_back_what_was_interrupted_in_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_journal_that_is_cut_short_is_an_interrupted_change, set_up, tear_down),
         cmocka_unit_test_setup_teardown(activation_enters_and_leaves_in_every_shell, set_up, tear_down),
         cmocka_unit_test(quotes_for_every_shell),
     };

@@ -108,12 +108,20 @@ static bool next_number(struct env *env, uint32_t *out, struct err *e)
     return e->kind == ERR_NONE;
 }
 
+/* At once under its name: whoever is killed beside it would leave a second one that no recovery looks for, and one that
+ * is cut short says as much as is needed. */
 static bool write_intent(struct env *env, uint32_t seq, struct err *e)
 {
     char text[32];
     int n = snprintf(text, sizeof text, "%u\n", seq);
+    AUTO_FD fd = -1;
 
-    return file_replace(env->state, STATE_JOURNAL, (struct str){ text, (size_t)n }, 0644, FILE_NO_SYNC, e);
+    if (!fd_open(env->state, STATE_JOURNAL, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644, &fd, e))
+        return false;
+    if (fd_write_all(fd, text, (size_t)n, STATE_JOURNAL, e))
+        return true;
+    (void)unlinkat(env->state, STATE_JOURNAL, 0);
+    return false;
 }
 
 /* Forgets a generation that was never published. Best effort: recovery repeats it. */
@@ -368,7 +376,7 @@ bool generation_recover(struct env *env, bool *did, struct err *e)
     if (!text.p)
         return true;
     if (!str_to_u64(str_trim(text), &seq) || seq > UINT32_MAX)
-        seq = 0; /* cut short by a power failure: nothing had been made then */
+        seq = 0; /* cut short: nothing had been made then */
     *did = true;
     forget(env, (uint32_t)seq);
     state_sweep(env->state);
